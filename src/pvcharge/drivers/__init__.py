@@ -1,0 +1,1 @@
+"""Speaks to devices: one folder a maker, behind the two protocols of `base`."""

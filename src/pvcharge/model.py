@@ -1,0 +1,170 @@
+"""The vocabulary that every room speaks; it imports nothing of ours.
+
+Units stand in the names (`_w`, `_wh`, `_a`, `_v`, `_s`, `_pct`); times are UTC-aware datetimes.
+`None` means "the device does not say"; a failed read is an error, never `None` or 0.
+Signs: `grid_w` + import / - export, `battery_w` + charging / - discharging, all else >= 0,
+so that pv + grid = load + battery.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from math import isfinite
+from typing import Protocol
+
+SINGLE_PHASE = 1
+THREE_PHASE = 3
+
+
+class Clock(Protocol):
+    """Where time comes from: the system, an accelerated demo, or a test."""
+
+    def now(self) -> datetime:
+        """Return the current time, UTC-aware."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after this many seconds of this clock's time."""
+        ...
+
+
+class Mode(StrEnum):
+    """What the driver of the car wants."""
+
+    OFF = "off"
+    SURPLUS = "surplus"
+    MIN_SURPLUS = "min_surplus"  # at least the smallest current, more with surplus
+    BOOST = "boost"  # full power now, whatever it costs
+
+
+class ChargerState(StrEnum):
+    """The car as the charger sees it."""
+
+    UNKNOWN = "unknown"
+    DISCONNECTED = "disconnected"
+    READY = "ready"  # plugged in, draws nothing
+    CHARGING = "charging"
+    COMPLETE = "complete"  # drew power and ended by itself, or was paused
+    ERROR = "error"
+
+    @property
+    def plugged(self) -> bool:
+        """Whether a car is at the cable, as far as the charger knows."""
+        return self in (ChargerState.READY, ChargerState.CHARGING, ChargerState.COMPLETE)
+
+
+@dataclass(frozen=True, slots=True)
+class PowerFlow:
+    """Powers of the house at an instant (start == end) or as means over [start, end].
+
+    Raises:
+        ValueError: end before start, a naive time, or a number that is not finite.
+    """
+
+    start: datetime
+    end: datetime
+    pv_w: float | None = None
+    grid_w: float | None = None  # + import, - export
+    battery_w: float | None = None  # + charging, - discharging
+    load_w: float | None = None  # everything behind the meter, the charger included
+    battery_soc_pct: float | None = None
+    source: str = ""  # name of the configured inverter
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or not self.start <= self.end:
+            raise ValueError(f"{self.source or 'reading'}: {self.start} .. {self.end} is no interval of time")
+        for value in (self.pv_w, self.grid_w, self.battery_w, self.load_w, self.battery_soc_pct):
+            if value is not None and not isfinite(value):
+                raise ValueError(f"{self.source or 'reading'}: {value} is not a finite number")
+
+    @property
+    def span_s(self) -> float:
+        """Length of the interval in seconds, 0 for an instant."""
+        return (self.end - self.start).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Setpoint:
+    """What the charger shall do: 0 phases = do not charge, else 1 or 3 phases and whole amps each.
+
+    Raises:
+        ValueError: a current without phases, phases without a current, or 2 phases.
+    """
+
+    phases: int
+    current_a: int
+
+    def __post_init__(self) -> None:
+        legal = self.current_a > 0 if self.phases in (SINGLE_PHASE, THREE_PHASE) else not self.current_a
+        if not legal or self.phases not in (0, SINGLE_PHASE, THREE_PHASE):
+            raise ValueError(f"no such setpoint: {self.phases} phases, {self.current_a} A")
+
+    @property
+    def charges(self) -> bool:
+        """Whether the car may draw power."""
+        return self.phases > 0
+
+    def power_w(self, voltage_v: float) -> float:
+        """Nominal power at this phase voltage."""
+        return self.phases * self.current_a * voltage_v
+
+    def __str__(self) -> str:
+        return f"{self.phases}p {self.current_a} A" if self.phases else "off"
+
+
+NO_CHARGE = Setpoint(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargerStatus:
+    """One measurement of the charger, with the limits it reports and what it is set to."""
+
+    at: datetime
+    state: ChargerState
+    power_w: float  # drawn now, over all phases
+    phases: int = 0  # that carry current now
+    current_a: float = 0.0  # per phase, measured
+    setpoint: Setpoint | None = None  # what the box is set to, whoever set it
+    min_current_a: int | None = None  # the charger's own lower limit
+    max_current_a: int | None = None  # least of installation, cable, adapter, temperature, load balancing
+    session_wh: float | None = None  # since plug-in
+    total_wh: float | None = None  # lifetime counter
+    changed_by_hand_at: datetime | None = None  # last change that was not ours (box button, maker's app)
+    fault: str | None = None  # the charger's own words, in the ERROR state
+
+
+class Reason(StrEnum):
+    """Why a decision is as it is; every surface can put it into words."""
+
+    NO_STATUS = "no_status"  # the charger has not been heard yet
+    CHARGER_FAULT = "charger_fault"
+    NO_CAR = "no_car"
+    SWITCHED_OFF = "switched_off"  # mode off
+    BOOST = "boost"
+    BY_HAND = "by_hand"  # the driver changed something at the box
+    NO_DATA = "no_data"  # no reading yet
+    STALE_HOLD = "stale_hold"  # readings are late, the last level is kept for a while
+    STALE_MINIMUM = "stale_minimum"
+    STALE_STOP = "stale_stop"
+    FOLLOWING = "following"  # the level follows the surplus
+    MINIMUM = "minimum"  # mode min_surplus, surplus below the minimum
+    TOO_LITTLE = "too_little"  # not enough surplus to charge
+    NOT_WORTH_IT = "not_worth_it"  # another state fits better, but not yet for long enough
+    MIN_ON_TIME = "min_on_time"
+    MIN_OFF_TIME = "min_off_time"
+    SWITCH_LIMIT = "switch_limit"  # too many starts or phase switches within the hour
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What shall be done from `at` on, and why."""
+
+    at: datetime
+    setpoint: Setpoint
+    reason: Reason
+    mode: Mode
+    surplus_w: float | None = None  # for the car, as last known
+    needed_w: float | None = None  # surplus from which charging would be worth it
+    reading_age_s: float | None = None  # since the end of the newest usable reading
+    waits_until: datetime | None = None  # when the limit named by `reason` allows the next change
+    boost_until: datetime | None = None

@@ -1,0 +1,1 @@
+"""Pretends: house, car, weather, and the servers of the real protocols. A feature, not only test code."""

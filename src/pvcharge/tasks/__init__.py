@@ -1,0 +1,1 @@
+"""Runs: poller, control loop, charger task and their supervisor."""
