@@ -6,8 +6,9 @@ Signs: `grid_w` + import / - export, `battery_w` + charging / - discharging, all
 so that pv + grid = load + battery.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from math import isfinite
 from typing import Protocol
@@ -138,6 +139,7 @@ class Reason(StrEnum):
 
     NO_STATUS = "no_status"  # the charger has not been heard yet
     CHARGER_FAULT = "charger_fault"
+    CHARGER_LIMIT = "charger_limit"  # cable, temperature or installation allow less than the minimum
     NO_CAR = "no_car"
     SWITCHED_OFF = "switched_off"  # mode off
     BOOST = "boost"
@@ -168,3 +170,43 @@ class Decision:
     reading_age_s: float | None = None  # since the end of the newest usable reading
     waits_until: datetime | None = None  # when the limit named by `reason` allows the next change
     boost_until: datetime | None = None
+
+    @property
+    def binding(self) -> bool:
+        """Whether the charger may be set to it: nothing is written before the charger has been heard."""
+        return self.reason is not Reason.NO_STATUS
+
+
+@dataclass(frozen=True, slots=True)
+class ModeCommand:
+    """The user's own command; `until` ends a boost by itself."""
+
+    mode: Mode
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A setpoint that is good for a while: unless renewed, the edge falls back to its own settings."""
+
+    seq: int  # rises by one with each lease
+    at: datetime  # of the decision behind it
+    duration_s: float
+    setpoint: Setpoint
+
+    @property
+    def expires(self) -> datetime:
+        """When the setpoint is void."""
+        return self.at + timedelta(seconds=self.duration_s)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceHealth:
+    """How a device is doing, for every surface that shows it."""
+
+    name: str
+    at: datetime
+    ok: bool
+    since: datetime  # when `ok` last changed
+    error: str | None = None  # the device's or driver's last words while not ok
+    facts: Mapping[str, float | str] = field(default_factory=dict)  # such as the requests left

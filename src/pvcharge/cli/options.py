@@ -1,0 +1,27 @@
+"""Options that several commands share."""
+
+import argparse
+import os
+from pathlib import Path
+
+DEFAULT_CONFIG = "/etc/pvcharge/pvcharge.toml"
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add `--config`, whose default is `$PVCHARGE_CONFIG` or the system's file."""
+    parser.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        default=Path(os.environ.get("PVCHARGE_CONFIG", DEFAULT_CONFIG)),
+        metavar="FILE",
+        help="configuration file (default: $PVCHARGE_CONFIG or %(default)s)",
+    )
+
+
+def positive(text: str) -> float:
+    """Parse a number above zero."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number

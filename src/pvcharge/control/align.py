@@ -1,0 +1,93 @@
+"""What the charger drew while a reading was taken, and so the surplus that was there for the car.
+
+A reading tells the grid power of its own instant or interval, which may be minutes old. Subtracting what
+the charger draws *now* makes a controller swing between full and nothing; what counts is its power
+*during that interval*.
+"""
+
+from bisect import bisect_right
+
+from pvcharge.control.settings import BatteryPolicy
+from pvcharge.model import PowerFlow
+
+KEEP_S = 3 * 3600.0  # the oldest reading that is still worth aligning
+_COMPACT_AT = 8192  # entries; the list is halved when it has grown beyond, so appending stays cheap
+
+
+class ChargerPowerLog:
+    """The charger's recent power: a step function of time, with its integral for fast means.
+
+    Times are seconds of the epoch. Before the first entry the first power is assumed to have been drawn:
+    a charge that is found running at the start has been running.
+    """
+
+    def __init__(self) -> None:
+        self._at_s: list[float] = []
+        self._power_w: list[float] = []
+        self._energy_ws: list[float] = []  # up to the entry's time
+
+    def add(self, at_s: float, power_w: float) -> None:
+        """Append a measurement; one that is not newer than the last is dropped."""
+        if not self._at_s:
+            self._at_s.append(at_s)
+            self._power_w.append(power_w)
+            self._energy_ws.append(0.0)
+            return
+        elapsed_s = at_s - self._at_s[-1]
+        if elapsed_s <= 0:
+            return
+        last_w = self._power_w[-1]
+        if power_w == last_w and len(self._at_s) > 1 and self._power_w[-2] == last_w:
+            # A run of equal powers needs only its two ends.
+            self._energy_ws[-1] += last_w * elapsed_s
+            self._at_s[-1] = at_s
+            return
+        self._energy_ws.append(self._energy_ws[-1] + last_w * elapsed_s)
+        self._at_s.append(at_s)
+        self._power_w.append(power_w)
+        if len(self._at_s) > _COMPACT_AT:
+            self._forget(at_s - KEEP_S)
+
+    def _forget(self, before_s: float) -> None:
+        first = max(0, bisect_right(self._at_s, before_s) - 1)
+        # Within the span that is kept there may still be too many: a charger that reports each 100 ms.
+        first = max(first, len(self._at_s) - _COMPACT_AT // 2)
+        del self._at_s[:first], self._power_w[:first], self._energy_ws[:first]
+
+    def _energy_until(self, at_s: float) -> float:
+        i = max(0, bisect_right(self._at_s, at_s) - 1)
+        return self._energy_ws[i] + self._power_w[i] * (at_s - self._at_s[i])
+
+    def mean_w(self, start_s: float, end_s: float) -> float | None:
+        """Return the mean power over an interval, or the power at an instant; None if nothing is known."""
+        if not self._at_s:
+            return None
+        if end_s <= start_s:
+            return self._power_w[max(0, bisect_right(self._at_s, end_s) - 1)]
+        return (self._energy_until(end_s) - self._energy_until(start_s)) / (end_s - start_s)
+
+
+def surplus_w(
+    flow: PowerFlow, charger_w: float, battery: BatteryPolicy, battery_min_soc_pct: float
+) -> float | None:
+    """Return the power the car could have drawn in the reading's interval with no grid exchange.
+
+    Args:
+        flow: the reading.
+        charger_w: the charger's mean power over the same interval.
+        battery: whether the home battery's charging power counts as surplus.
+        battery_min_soc_pct: below this the battery goes first whatever the policy.
+
+    Returns:
+        W, negative when the house alone imports; None if the reading has no grid power.
+    """
+    if flow.grid_w is None:
+        return None
+    surplus = charger_w - flow.grid_w
+    if flow.battery_w is None:
+        return surplus
+    if flow.battery_w < 0:
+        return surplus + flow.battery_w  # discharge is never surplus
+    if battery is BatteryPolicy.CAR_FIRST and (flow.battery_soc_pct or 0.0) >= battery_min_soc_pct:
+        return surplus + flow.battery_w  # the battery yields by itself as soon as the car draws
+    return surplus

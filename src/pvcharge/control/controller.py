@@ -1,0 +1,235 @@
+"""The controller: readings and charger status in, decisions out. Same inputs, same decisions."""
+
+from datetime import UTC, datetime
+from math import inf
+
+from pvcharge.control.align import ChargerPowerLog, surplus_w
+from pvcharge.control.freshness import Age, Freshness
+from pvcharge.control.ladder import Ladder, setpoint
+from pvcharge.control.limits import SwitchLimits
+from pvcharge.control.settings import ControlSettings, OnStale
+from pvcharge.control.switching import Regret
+from pvcharge.model import NO_CHARGE, ChargerState, ChargerStatus, Decision, Mode, PowerFlow, Reason, Setpoint
+
+STATUS_MAX_AGE_S = 180.0  # older than this, the charger counts as unheard
+FIRST_INSTANT_S = 5.0  # the time an instant stands for while the rhythm is unknown
+
+_Choice = tuple[Setpoint, Reason, float | None]  # and until when the limit named by the reason holds
+
+
+class Controller:
+    """Decides what the charger shall do; pure, so that a recorded day can be replayed bit for bit.
+
+    Feed it with `observe` as things become known, ask with `decide` at any rate.
+    """
+
+    def __init__(self, settings: ControlSettings) -> None:
+        self._settings = settings
+        self._mode = settings.mode
+        self._mode_after_boost = settings.mode
+        self._boost_until: datetime | None = None
+        self._commanded = False  # the user's command still has to be carried out
+        self._status: ChargerStatus | None = None
+        self._status_s = -inf
+        self._setpoint = NO_CHARGE  # as decided last
+        self._hand_acknowledged: datetime | None = None
+        self._power_log = ChargerPowerLog()
+        self._freshness = Freshness()
+        self._limits = SwitchLimits(settings)
+        self._ladder = self._make_ladder(settings.min_current_a, settings.max_current_a)
+        self._regret = Regret(
+            self._ladder.phases, settings.start_cost_wh / 2, settings.phase_switch_cost_wh / 2
+        )
+        self._reading_end_s = -inf
+        self._surplus_w: float | None = None
+        self._battery_seen = False
+
+    # --- inputs ---
+
+    def set_mode(self, mode: Mode, until: datetime | None = None) -> None:
+        """Carry out the user's command at the next decision, past the limits on switching.
+
+        Args:
+            mode: the new mode.
+            until: when a boost ends and the mode before it returns; None = when told so.
+        """
+        if mode is not Mode.BOOST:
+            self._mode_after_boost = mode
+        self._mode, self._boost_until = mode, until if mode is Mode.BOOST else None
+        self._commanded = True
+        self._hand_acknowledged = self._status.changed_by_hand_at if self._status else None
+
+    def observe(self, seen: PowerFlow | ChargerStatus) -> None:
+        """Take a reading or a charger status into account; one older than the last is ignored."""
+        if isinstance(seen, PowerFlow):
+            self._observe_flow(seen)
+        else:
+            self._observe_status(seen)
+
+    def _observe_status(self, status: ChargerStatus) -> None:
+        at_s = status.at.timestamp()
+        if at_s < self._status_s:
+            return
+        before, self._status, self._status_s = self._status, status, at_s
+        self._power_log.add(at_s, status.power_w)
+        if before is None:
+            # The state found is taken over: a start of the daemon starts and stops nothing.
+            self._setpoint = _found(status)
+            self._hand_acknowledged = status.changed_by_hand_at
+        elif status.state.plugged and before.state is ChargerState.DISCONNECTED:
+            self._limits.plugged_in()
+        elif status.state is ChargerState.DISCONNECTED:
+            self._hand_acknowledged = status.changed_by_hand_at  # the next car starts afresh
+
+    def _observe_flow(self, flow: PowerFlow) -> None:
+        start_s, end_s = flow.start.timestamp(), flow.end.timestamp()
+        if flow.grid_w is None or end_s <= self._reading_end_s:
+            return
+        if flow.battery_w is not None:
+            self._battery_seen = True
+        elif self._battery_seen:
+            return  # without its power, a battery that feeds the car would look like surplus
+        charger_w = self._power_log.mean_w(start_s, end_s) or 0.0
+        self._freshness.observe(flow, end_s, charger_w)
+        settings = self._settings
+        surplus = surplus_w(flow, charger_w, settings.battery, settings.battery_min_soc_pct)
+        if surplus is None or self._freshness.frozen:
+            return
+        self._regret.observe(self._ladder, surplus, self._stands_for_s(start_s, end_s))
+        self._reading_end_s, self._surplus_w = end_s, surplus
+
+    def _stands_for_s(self, start_s: float, end_s: float) -> float:
+        """Return the time for which a reading tells the surplus: its interval, or since the last instant."""
+        since_last_s = end_s - self._reading_end_s
+        if start_s < end_s:
+            return min(end_s - start_s, since_last_s)
+        return FIRST_INSTANT_S if since_last_s == inf else min(since_last_s, 2 * self._freshness.cadence_s)
+
+    # --- output ---
+
+    def decide(self, now: datetime) -> Decision:
+        """Return what the charger shall do now, and why. Calling again changes nothing."""
+        now_s = now.timestamp()
+        if self._boost_until is not None and now >= self._boost_until:
+            self._mode, self._boost_until = self._mode_after_boost, None
+        chosen, reason, until_s = self._choose(now, now_s)
+        if reason is not Reason.NO_STATUS:
+            if chosen.phases != self._setpoint.phases and reason is not Reason.NO_CAR:
+                self._limits.record(now_s, self._setpoint.phases, chosen.phases)
+            self._setpoint = chosen
+            self._commanded = False
+        return Decision(
+            at=now,
+            setpoint=chosen,
+            reason=reason,
+            mode=self._mode,
+            surplus_w=self._surplus_w,
+            needed_w=self._ladder.break_even_w(),
+            reading_age_s=self._freshness.age_s(now_s),
+            waits_until=datetime.fromtimestamp(until_s, UTC) if until_s not in (None, inf) else None,
+            boost_until=self._boost_until,
+        )
+
+    def _choose(self, now: datetime, now_s: float) -> _Choice:
+        status = self._status
+        if status is None or now_s - self._status_s > STATUS_MAX_AGE_S:
+            return self._setpoint, Reason.NO_STATUS, None
+        if (obstacle := self._obstacle(status)) is not None:
+            return NO_CHARGE, obstacle, None
+        if self._held_by_hand(status, now):
+            return self._clamped(status.setpoint or self._setpoint), Reason.BY_HAND, None
+        if self._mode is Mode.OFF:
+            return NO_CHARGE, Reason.SWITCHED_OFF, None
+        if self._mode is Mode.BOOST:
+            full = setpoint(self._ladder.phases[-1], self._ladder.max_current_a)
+            return self._within_limits(now_s, full, Reason.BOOST)
+        return self._choose_by_surplus(now_s)
+
+    def _obstacle(self, status: ChargerStatus) -> Reason | None:
+        """Return what makes charging impossible at the charger itself."""
+        if status.state is ChargerState.DISCONNECTED:
+            return Reason.NO_CAR
+        if status.state is ChargerState.ERROR:
+            return Reason.CHARGER_FAULT
+        return None if self._fit_limits(status) else Reason.CHARGER_LIMIT
+
+    def _choose_by_surplus(self, now_s: float) -> _Choice:
+        age = self._freshness.state(now_s)
+        if age is not Age.FRESH or self._surplus_w is None:
+            return self._choose_without_data(now_s, age)
+        allowed = self._ladder.phases[1:] if self._mode is Mode.MIN_SURPLUS else self._ladder.phases
+        present = self._setpoint.phases
+        phases = self._regret.best(present, allowed)
+        current_a = self._ladder.best_current_a(phases, self._surplus_w)
+        if not phases:
+            return NO_CHARGE, Reason.TOO_LITTLE, None
+        reason = Reason.FOLLOWING
+        if self._surplus_w < self._ladder.break_even_w():
+            reason = Reason.MINIMUM if self._mode is Mode.MIN_SURPLUS else Reason.NOT_WORTH_IT
+        return self._within_limits(now_s, setpoint(phases, current_a), reason)
+
+    def _choose_without_data(self, now_s: float, age: Age) -> _Choice:
+        minimum = setpoint(self._ladder.phases[1], self._ladder.min_current_a)
+        if self._mode is Mode.MIN_SURPLUS:
+            if age is Age.LATE and self._setpoint.charges:
+                return self._clamped(self._setpoint), Reason.STALE_HOLD, None
+            return self._within_limits(now_s, minimum, Reason.STALE_MINIMUM)
+        if age is Age.LATE:
+            reason = Reason.NO_DATA if self._surplus_w is None else Reason.STALE_HOLD
+            return self._clamped(self._setpoint), reason, None
+        if self._settings.on_stale is OnStale.MINIMUM and self._setpoint.charges:
+            return minimum, Reason.STALE_MINIMUM, None
+        return NO_CHARGE, Reason.STALE_STOP, None
+
+    # --- limits ---
+
+    def _within_limits(self, now_s: float, wanted: Setpoint, reason: Reason) -> _Choice:
+        """Return the wanted setpoint, or the nearest to it that the limits on switching allow."""
+        present = self._setpoint.phases
+        if wanted.phases == present or self._commanded:
+            return wanted, reason, None
+        block = self._limits.blocked(now_s, present, wanted.phases)
+        if block is None:
+            return wanted, reason, None
+        if not present or present not in self._ladder.phases:
+            return NO_CHARGE, *block
+        surplus = self._surplus_w if self._mode is not Mode.BOOST else inf
+        return setpoint(present, self._ladder.best_current_a(present, surplus or 0.0)), *block
+
+    def _fit_limits(self, status: ChargerStatus) -> bool:
+        """Take over the charger's own limits; return whether any current is left."""
+        lowest_a = max(self._settings.min_current_a, status.min_current_a or 0)
+        highest_a = self._settings.max_current_a
+        if status.max_current_a is not None:
+            highest_a = min(highest_a, status.max_current_a)
+        if lowest_a > highest_a:
+            return False
+        if (lowest_a, highest_a) != (self._ladder.min_current_a, self._ladder.max_current_a):
+            self._ladder = self._make_ladder(lowest_a, highest_a)
+        return True
+
+    def _make_ladder(self, lowest_a: int, highest_a: int) -> Ladder:
+        settings = self._settings
+        return Ladder(settings.phases, (lowest_a, highest_a), settings.voltage_v, settings.weights)
+
+    def _clamped(self, wanted: Setpoint) -> Setpoint:
+        if not wanted.charges:
+            return NO_CHARGE
+        ladder = self._ladder
+        phases = wanted.phases if wanted.phases in ladder.phases else ladder.phases[1]
+        return setpoint(phases, min(max(wanted.current_a, ladder.min_current_a), ladder.max_current_a))
+
+    def _held_by_hand(self, status: ChargerStatus, now: datetime) -> bool:
+        changed = status.changed_by_hand_at
+        if changed is None or changed == self._hand_acknowledged:
+            return False
+        return (now - changed).total_seconds() < self._settings.respect_hand_s
+
+
+def _found(status: ChargerStatus) -> Setpoint:
+    """Return what the charger was found doing."""
+    if status.setpoint is not None:
+        return status.setpoint
+    if status.state is ChargerState.CHARGING and status.phases and status.current_a >= 1:
+        return setpoint(3 if status.phases > 1 else 1, round(status.current_a))
+    return NO_CHARGE

@@ -1,0 +1,60 @@
+"""The powers a charger can attain: off, and whole amps on one or three phases; and what each costs."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from pvcharge.model import NO_CHARGE, Setpoint
+
+
+@lru_cache(maxsize=256)
+def setpoint(phases: int, current_a: int) -> Setpoint:
+    """Return the one setpoint object of these values: decisions are made far more often than changed."""
+    return Setpoint(phases, current_a) if phases else NO_CHARGE
+
+
+class Ladder:
+    """The rungs of each phase count between two currents, with the cost of standing on one.
+
+    Cost is a rate: W of import times `import_weight`, or W of export times `export_weight`.
+    """
+
+    def __init__(
+        self,
+        phases: Sequence[int],
+        current_a: tuple[int, int],
+        voltage_v: float,
+        weights: tuple[float, float],
+    ) -> None:
+        self.min_current_a, self.max_current_a = current_a
+        self.phases = (0, *sorted(phases))
+        self.voltage_v = voltage_v
+        self.import_weight, self.export_weight = weights
+
+    def cost_w(self, power_w: float, surplus_w: float) -> float:
+        """Return the weighted grid exchange of charging at this power while this much surplus is there."""
+        excess_w = power_w - surplus_w
+        return excess_w * self.import_weight if excess_w > 0 else -excess_w * self.export_weight
+
+    def best_current_a(self, phases: int, surplus_w: float) -> int:
+        """Return the whole amps of least cost on so many phases, 0 for no phases."""
+        if not phases:
+            return 0
+        rung_w = phases * self.voltage_v
+        lower_a = int(surplus_w // rung_w)
+        if lower_a < self.min_current_a:
+            return self.min_current_a
+        if lower_a >= self.max_current_a:
+            return self.max_current_a
+        lower_is_better = self.cost_w(lower_a * rung_w, surplus_w) <= self.cost_w(
+            (lower_a + 1) * rung_w, surplus_w
+        )
+        return lower_a if lower_is_better else lower_a + 1
+
+    def best_cost_w(self, phases: int, surplus_w: float) -> float:
+        """Return the least cost that so many phases can attain."""
+        return self.cost_w(phases * self.voltage_v * self.best_current_a(phases, surplus_w), surplus_w)
+
+    def break_even_w(self) -> float:
+        """Return the surplus from which charging at the lowest rung beats not charging."""
+        lowest_w = self.phases[1] * self.voltage_v * self.min_current_a
+        return lowest_w * self.import_weight / (self.import_weight + self.export_weight)

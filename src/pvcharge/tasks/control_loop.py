@@ -1,0 +1,111 @@
+"""Feeds the controller with what comes in, asks it what to do, and leases the answer to the charger task."""
+
+from collections.abc import Callable
+
+import structlog
+
+from pvcharge.control import Controller
+from pvcharge.drivers.base import Demand
+from pvcharge.model import ChargerState, ChargerStatus, Clock, Decision, Lease, Mode, ModeCommand, PowerFlow
+from pvcharge.tasks.feed import Feed
+from pvcharge.tasks.queues import Inbox, Latest, first_of
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 5.0  # decides at least so often, since readings age without a sound
+
+
+class ControlLoop:
+    """The middle task: inbox -> controller -> lease.
+
+    Args:
+        controller: decides; owned by this task.
+        clock: the daemon's time.
+        inbox: readings, charger status and the user's commands, in order of arrival.
+        leases: the charger task's mailbox.
+        demand: the pollers' mailbox, told when a car comes or goes or the mode changes.
+        feed: where decisions and leases are published.
+        lease_s: how long a setpoint is good for; renewed at a third of it.
+        progressed: called after each decision, for the watchdog.
+    """
+
+    def __init__(
+        self,
+        controller: Controller,
+        clock: Clock,
+        inbox: Inbox,
+        leases: Latest[Lease | None],
+        demands: list[Latest[Demand]],
+        feed: Feed,
+        *,
+        lease_s: float,
+        progressed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._controller = controller
+        self._clock = clock
+        self._inbox = inbox
+        self._leases = leases
+        self._demands = demands
+        self._feed = feed
+        self._lease_s = lease_s
+        self._progressed = progressed
+        self._decided: Decision | None = None
+
+    async def run(self) -> None:
+        """Decide until cancelled."""
+        while True:
+            await first_of(self._take_next(), self._clock.sleep(TICK_S))
+            while not self._inbox.empty():
+                self._take(self._inbox.get_nowait())
+            self._decide()
+            self._progressed()
+
+    async def _take_next(self) -> None:
+        self._take(await self._inbox.get())
+
+    def _take(self, seen: PowerFlow | ChargerStatus | ModeCommand) -> None:
+        if isinstance(seen, ModeCommand):
+            log.info("mode commanded", mode=seen.mode.value, until=seen.until)
+            self._controller.set_mode(seen.mode, seen.until)
+            self._feed.publish(seen)
+            return
+        self._controller.observe(seen)
+        if isinstance(seen, ChargerStatus):
+            self._tell_demand(seen.state)
+
+    def _tell_demand(self, state: ChargerState) -> None:
+        mode = self._decided.mode if self._decided else Mode.SURPLUS
+        demand = Demand(
+            car_plugged=state is not ChargerState.DISCONNECTED,
+            follows_surplus=mode in (Mode.SURPLUS, Mode.MIN_SURPLUS),
+        )
+        for mailbox in self._demands:
+            if mailbox.value != demand:
+                mailbox.put(demand)
+
+    def _decide(self) -> None:
+        decision = self._controller.decide(self._clock.now())
+        before, self._decided = self._decided, decision
+        self._feed.publish(decision)
+        if before is None or (before.setpoint, before.reason) != (decision.setpoint, decision.reason):
+            log.info(
+                "decided",
+                setpoint=str(decision.setpoint),
+                reason=decision.reason.value,
+                mode=decision.mode.value,
+                surplus_w=None if decision.surplus_w is None else round(decision.surplus_w),
+                reading_age_s=None if decision.reading_age_s is None else round(decision.reading_age_s),
+            )
+        if decision.binding:
+            self._renew(decision)
+
+    def _renew(self, decision: Decision) -> None:
+        last = self._leases.value
+        if last is not None and last.setpoint == decision.setpoint:
+            held_s = (decision.at - last.at).total_seconds()
+            if held_s < self._lease_s / 3:
+                return
+        seq = last.seq + 1 if last else 1
+        lease = Lease(seq, decision.at, self._lease_s, decision.setpoint)
+        self._leases.put(lease)
+        self._feed.publish(lease)

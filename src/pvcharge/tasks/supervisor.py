@@ -1,0 +1,47 @@
+"""Runs the long-lived tasks in one group; an unexpected return is as much a fault as an exception."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from pvcharge.model import Clock
+
+log = structlog.get_logger(__name__)
+
+RESTART_S = 5.0
+MAX_CRASHES = 5  # of one task within the window; then the process ends and its supervisor starts it afresh
+WINDOW_S = 600.0
+
+
+class TaskCrashedError(Exception):
+    """A task crashed again and again; the daemon ends rather than pretend to work."""
+
+
+async def supervise(tasks: Mapping[str, Callable[[], Awaitable[None]]], clock: Clock) -> None:
+    """Run all tasks until cancelled.
+
+    A task that returns or raises is logged with its traceback and started again, since a bug in one
+    device's task must not stop the others.
+
+    Raises:
+        TaskCrashedError: one task crashed too often.
+    """
+    async with asyncio.TaskGroup() as group:
+        for name, run in tasks.items():
+            group.create_task(_guard(name, run, clock), name=name)
+
+
+async def _guard(name: str, run: Callable[[], Awaitable[None]], clock: Clock) -> None:
+    crashes_s: list[float] = []
+    while True:
+        try:
+            await run()
+            log.error("task returned unexpectedly", task=name)
+        except Exception:
+            log.exception("task crashed", task=name)
+        now_s = clock.now().timestamp()
+        crashes_s = [at_s for at_s in crashes_s if now_s - at_s < WINDOW_S] + [now_s]
+        if len(crashes_s) >= MAX_CRASHES:
+            raise TaskCrashedError(f"task {name!r} crashed {MAX_CRASHES} times within {WINDOW_S:.0f} s")
+        await clock.sleep(RESTART_S)
