@@ -73,7 +73,7 @@ class App:
         charger = ChargerTask(
             make_charger(config, clock), clock, leases, self.inbox, feed, config.edge, limits
         )
-        await supervise({**pollers, "control loop": control_loop.run, "charger": charger.run}, clock)
+        await supervise({**pollers, "control loop": control_loop.run, "charger": charger.run}, clock, feed)
 
 
 def make_context(config: Config, clock: Clock) -> DriverContext:

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from pvcharge.model import Clock
+from pvcharge.model import Clock, DeviceHealth
+from pvcharge.tasks.feed import Feed
 
 log = structlog.get_logger(__name__)
 
@@ -18,21 +19,21 @@ class TaskCrashedError(Exception):
     """A task crashed again and again; the daemon ends rather than pretend to work."""
 
 
-async def supervise(tasks: Mapping[str, Callable[[], Awaitable[None]]], clock: Clock) -> None:
+async def supervise(tasks: Mapping[str, Callable[[], Awaitable[None]]], clock: Clock, feed: Feed) -> None:
     """Run all tasks until cancelled.
 
-    A task that returns or raises is logged with its traceback and started again, since a bug in one
-    device's task must not stop the others.
+    A task that returns or raises is logged with its traceback, published as unhealthy and started again,
+    since a bug in one device's task must not stop the others.
 
     Raises:
         TaskCrashedError: one task crashed too often.
     """
     async with asyncio.TaskGroup() as group:
         for name, run in tasks.items():
-            group.create_task(_guard(name, run, clock), name=name)
+            group.create_task(_guard(name, run, clock, feed), name=name)
 
 
-async def _guard(name: str, run: Callable[[], Awaitable[None]], clock: Clock) -> None:
+async def _guard(name: str, run: Callable[[], Awaitable[None]], clock: Clock, feed: Feed) -> None:
     crashes_s: list[float] = []
     while True:
         try:
@@ -40,7 +41,9 @@ async def _guard(name: str, run: Callable[[], Awaitable[None]], clock: Clock) ->
             log.error("task returned unexpectedly", task=name)
         except Exception:
             log.exception("task crashed", task=name)
-        now_s = clock.now().timestamp()
+        now = clock.now()
+        now_s = now.timestamp()
+        feed.publish(DeviceHealth(name, now, ok=False, since=now, error="crashed; see the log"))
         crashes_s = [at_s for at_s in crashes_s if now_s - at_s < WINDOW_S] + [now_s]
         if len(crashes_s) >= MAX_CRASHES:
             raise TaskCrashedError(f"task {name!r} crashed {MAX_CRASHES} times within {WINDOW_S:.0f} s")

@@ -1,0 +1,107 @@
+"""`pvcharge simulate`: recorded days in virtual time, as a table, as JSON, and as a picture."""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pvcharge import config
+from pvcharge.cli import picture
+from pvcharge.cli.main import UsageError
+from pvcharge.cli.options import positive
+from pvcharge.control import ControlSettings
+from pvcharge.sim.feed import Source
+from pvcharge.sim.trace import Trace, TraceError
+from pvcharge.simulation import STEP_S, Outcome, Simulation
+
+ROWS = {
+    "grid_exchange_kwh": ("grid exchange while plugged in", "kWh"),
+    "import_kwh": ("  bought", "kWh"),
+    "export_kwh": ("  sold", "kWh"),
+    "charged_kwh": ("charged", "kWh"),
+    "solar_share_pct": ("  of it solar", "%"),
+    "pv_kwh": ("produced", "kWh"),
+    "starts": ("starts", ""),
+    "phase_switches": ("phase switches", ""),
+    "writes": ("changes of the charger's setting", ""),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `simulate`."""
+    parser.add_argument(
+        "--trace",
+        type=Path,
+        required=True,
+        metavar="CSV",
+        help="columns timestamp, pv_w, load_w; or .csv.gz",
+    )
+    parser.add_argument(
+        "--source",
+        type=Source,
+        choices=list(Source),
+        default=Source.MODBUS,
+        help="how the inverter is read: live in the house, live from the cloud, or as quarter-hour means",
+    )
+    parser.add_argument("--days", type=positive, metavar="N", help="days to run (default: all)")
+    parser.add_argument("--skip-days", type=float, default=0.0, metavar="N", help="days to leave out first")
+    parser.add_argument("--seed", type=int, default=1, help="of the source's delays (default: 1)")
+    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="take [control] from this file")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the days into a .png or .svg")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Simulate; exit code 2 for a trace or picture that cannot be."""
+    settings = config.load(args.config).control if args.config else ControlSettings()
+    if args.plot:
+        picture.check(args.plot)
+    try:
+        trace = Trace.load(args.trace)
+        days = min(args.days or trace.days, trace.days - args.skip_days)
+        trace = trace.crop(args.skip_days, days)
+    except TraceError as error:
+        raise UsageError(str(error)) from error
+    except ValueError as error:
+        raise UsageError(f"{args.trace} has {trace.days:g} days: {error}") from error
+    simulation = Simulation(trace, trace.start, days, args.source, settings, seed=args.seed)
+    began_s = time.perf_counter()
+    outcome = _run_with_progress(simulation)
+    steps_per_s = simulation.steps / (time.perf_counter() - began_s)
+    if args.plot:
+        picture.draw(simulation.chart, args.plot, title=f"{args.trace.name}, read as {args.source}")
+    if args.json:
+        figures = {key: round(value, 3) for key, value in asdict(outcome).items()}
+        print(json.dumps({**figures, "source": args.source, "steps_per_s": round(steps_per_s)}))
+    else:
+        _print(outcome, args, steps_per_s)
+    return 0
+
+
+def _run_with_progress(simulation: Simulation) -> Outcome:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(f"steps of {STEP_S:.0f} s", total=simulation.steps)
+        return simulation.run(lambda done: bar.update(task, completed=done))
+
+
+def _print(outcome: Outcome, args: argparse.Namespace, steps_per_s: float) -> None:
+    table = Table("", "total", "per day", title=f"{outcome.days:g} days, read as {args.source}", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for key, (label, unit) in ROWS.items():
+        value = getattr(outcome, key)
+        total = f"{value:.1f} {unit}" if isinstance(value, float) else str(value)
+        table.add_row(label, total, "" if unit == "%" else f"{value / outcome.days:.1f}")
+    console = Console()
+    console.print(table)
+    console.print(f"{steps_per_s:,.0f} steps per second", style="dim")
+    if args.plot:
+        console.print(f"picture: {args.plot}", markup=False)

@@ -1,0 +1,59 @@
+"""Small JSON state files (tokens, counters) that a crash or a full disk cannot spoil.
+
+Both functions block: call them through `asyncio.to_thread`.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in the file, or None when there is no file.
+
+    A file that holds anything else is renamed to `*.corrupt`, reported, and counts as absent.
+
+    Raises:
+        OSError: the file is there but cannot be read or set aside.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict):
+        return document
+    aside = path.with_name(f"{path.name}.corrupt")
+    path.replace(aside)
+    log.warning("state file is corrupt and was set aside", file=str(path), kept_as=str(aside))
+    return None
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Replace the file by this document, readable by its owner only; either all of it or nothing.
+
+    Raises:
+        OSError: the file could not be written; the old one is untouched.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(document, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,62 @@
+"""Decisions in plain words: what is done, why, and what would have to change. One table for every surface."""
+
+from datetime import UTC, tzinfo
+
+from pvcharge.model import ChargerState, Decision, Reason
+
+STATES = {
+    ChargerState.UNKNOWN: "unknown",
+    ChargerState.DISCONNECTED: "no car",
+    ChargerState.READY: "car plugged in",
+    ChargerState.CHARGING: "charging",
+    ChargerState.COMPLETE: "car full or paused",
+    ChargerState.ERROR: "fault",
+}
+
+# {surplus} and {needed} in kW, {age} of the newest reading, {until} when the limit ends.
+SENTENCES = {
+    Reason.NO_STATUS: "Waiting for the charger: it has not been heard for some time.",
+    Reason.CHARGER_FAULT: "Not charging: the charger reports a fault.",
+    Reason.CHARGER_LIMIT: "Not charging: cable, temperature or installation allow too little current.",
+    Reason.NO_CAR: "No car is plugged in.",
+    Reason.SWITCHED_OFF: "Switched off by you.",
+    Reason.BOOST: "Boost: full power.",
+    Reason.BY_HAND: "Left as you set it at the charger.",
+    Reason.NO_DATA: "Waiting for the first reading of the inverter; the charger is left as it was found.",
+    Reason.STALE_HOLD: "Holding {setpoint}: the newest reading is {age} old.",
+    Reason.STALE_MINIMUM: "Charging at the minimum: no usable reading for {age}.",
+    Reason.STALE_STOP: "Not charging: no usable reading for {age}.",
+    Reason.FOLLOWING: "Following the surplus of {surplus}.",
+    Reason.MINIMUM: "Charging at the minimum: the surplus of {surplus} is below it.",
+    Reason.TOO_LITTLE: "Waiting: surplus {surplus}, charging pays from {needed}.",
+    Reason.NOT_WORTH_IT: "Surplus down to {surplus}; stopping for a short dip would cost more than it saves.",
+    Reason.MIN_ON_TIME: "Surplus {surplus}: will stop when the minimum charging time ends{until}.",
+    Reason.MIN_OFF_TIME: "Surplus {surplus}: will start when the minimum pause ends{until}.",
+    Reason.SWITCH_LIMIT: "Surplus {surplus}: no further start or phase switch within this hour{until}.",
+}
+
+
+def explain(decision: Decision, timezone: tzinfo = UTC) -> str:
+    """Return one sentence that says why a decision is as it is."""
+    until = decision.waits_until
+    return SENTENCES[decision.reason].format(
+        surplus=kilowatts(decision.surplus_w),
+        needed=kilowatts(decision.needed_w),
+        age=duration(decision.reading_age_s),
+        setpoint=decision.setpoint,
+        until=f", at {until.astimezone(timezone):%H:%M:%S}" if until else "",
+    )
+
+
+def kilowatts(power_w: float | None) -> str:
+    """Return a power in kW with one decimal."""
+    return "unknown" if power_w is None else f"{power_w / 1000:.1f} kW"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration in the unit that suits it."""
+    if seconds is None:
+        return "a long time"
+    if seconds < 120:  # noqa: PLR2004 - two minutes read better in seconds
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"  # noqa: PLR2004
