@@ -17,8 +17,8 @@ _COMPACT_AT = 8192  # entries; the list is halved when it has grown beyond, so a
 class ChargerPowerLog:
     """The charger's recent power: a step function of time, with its integral for fast means.
 
-    Times are seconds of the epoch. Before the first entry the first power is assumed to have been drawn:
-    a charge that is found running at the start has been running.
+    Times are seconds of the epoch. A charger that is found idle is assumed to have been idle before; when
+    one that is found charging began is not known.
     """
 
     def __init__(self) -> None:
@@ -59,35 +59,32 @@ class ChargerPowerLog:
         return self._energy_ws[i] + self._power_w[i] * (at_s - self._at_s[i])
 
     def mean_w(self, start_s: float, end_s: float) -> float | None:
-        """Return the mean power over an interval, or the power at an instant; None if nothing is known."""
-        if not self._at_s:
+        """Return the mean power over an interval, or the power at an instant; None if it is not known."""
+        if not self._at_s or (self._power_w[0] > 0 and (start_s + end_s) / 2 < self._at_s[0]):
             return None
         if end_s <= start_s:
             return self._power_w[max(0, bisect_right(self._at_s, end_s) - 1)]
         return (self._energy_until(end_s) - self._energy_until(start_s)) / (end_s - start_s)
 
 
-def surplus_w(
-    flow: PowerFlow, charger_w: float, battery: BatteryPolicy, battery_min_soc_pct: float
-) -> float | None:
-    """Return the power the car could have drawn in the reading's interval with no grid exchange.
+def after_battery(
+    surplus_w: float, flow: PowerFlow, battery: BatteryPolicy, battery_min_soc_pct: float
+) -> float:
+    """Return what of a surplus is the car's where there is a home battery.
 
     Args:
+        surplus_w: the charger's mean power less the grid power over the reading's interval.
         flow: the reading.
-        charger_w: the charger's mean power over the same interval.
-        battery: whether the home battery's charging power counts as surplus.
+        battery: whether the battery's charging power counts as surplus.
         battery_min_soc_pct: below this the battery goes first whatever the policy.
 
     Returns:
-        W, negative when the house alone imports; None if the reading has no grid power.
+        The power in W that the car could have drawn; negative when the house alone imports.
     """
-    if flow.grid_w is None:
-        return None
-    surplus = charger_w - flow.grid_w
     if flow.battery_w is None:
-        return surplus
+        return surplus_w
     if flow.battery_w < 0:
-        return surplus + flow.battery_w  # discharge is never surplus
+        return surplus_w + flow.battery_w  # discharge is never surplus
     if battery is BatteryPolicy.CAR_FIRST and (flow.battery_soc_pct or 0.0) >= battery_min_soc_pct:
-        return surplus + flow.battery_w  # the battery yields by itself as soon as the car draws
-    return surplus
+        return surplus_w + flow.battery_w  # the battery yields by itself as soon as the car draws
+    return surplus_w

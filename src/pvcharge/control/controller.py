@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from math import inf
 
-from pvcharge.control.align import ChargerPowerLog, surplus_w
+from pvcharge.control.align import ChargerPowerLog, after_battery
 from pvcharge.control.freshness import Age, Freshness
 from pvcharge.control.ladder import Ladder, setpoint
 from pvcharge.control.limits import SwitchLimits
@@ -89,14 +89,18 @@ class Controller:
             self._battery_seen = True
         elif self._battery_seen:
             return  # without its power, a battery that feeds the car would look like surplus
-        charger_w = self._power_log.mean_w(start_s, end_s) or 0.0
-        self._freshness.observe(flow, end_s, charger_w)
-        settings = self._settings
-        surplus = surplus_w(flow, charger_w, settings.battery, settings.battery_min_soc_pct)
-        if surplus is None or self._freshness.frozen:
+        charger_w = self._power_log.mean_w(start_s, end_s)
+        if charger_w is None:
             return
-        self._regret.observe(self._ladder, surplus, self._stands_for_s(start_s, end_s))
-        self._reading_end_s, self._surplus_w = end_s, surplus
+        self._freshness.observe(flow, end_s, charger_w)
+        stands_for_s, self._reading_end_s = self._stands_for_s(start_s, end_s), end_s
+        if self._freshness.frozen:
+            return
+        settings = self._settings
+        self._surplus_w = after_battery(
+            charger_w - flow.grid_w, flow, settings.battery, settings.battery_min_soc_pct
+        )
+        self._regret.observe(self._ladder, self._surplus_w, stands_for_s)
 
     def _stands_for_s(self, start_s: float, end_s: float) -> float:
         """Return the time for which a reading tells the surplus: its interval, or since the last instant."""
@@ -160,13 +164,14 @@ class Controller:
         allowed = self._ladder.phases[1:] if self._mode is Mode.MIN_SURPLUS else self._ladder.phases
         present = self._setpoint.phases
         phases = self._regret.best(present, allowed)
-        current_a = self._ladder.best_current_a(phases, self._surplus_w)
+        wanted = setpoint(phases, self._ladder.best_current_a(phases, self._surplus_w))
         if not phases:
-            return NO_CHARGE, Reason.TOO_LITTLE, None
-        reason = Reason.FOLLOWING
-        if self._surplus_w < self._ladder.break_even_w():
+            reason = Reason.TOO_LITTLE
+        elif self._surplus_w >= self._ladder.break_even_w():
+            reason = Reason.FOLLOWING
+        else:
             reason = Reason.MINIMUM if self._mode is Mode.MIN_SURPLUS else Reason.NOT_WORTH_IT
-        return self._within_limits(now_s, setpoint(phases, current_a), reason)
+        return self._within_limits(now_s, wanted, reason)
 
     def _choose_without_data(self, now_s: float, age: Age) -> _Choice:
         minimum = setpoint(self._ladder.phases[1], self._ladder.min_current_a)
@@ -184,7 +189,7 @@ class Controller:
     # --- limits ---
 
     def _within_limits(self, now_s: float, wanted: Setpoint, reason: Reason) -> _Choice:
-        """Return the wanted setpoint, or the nearest to it that the limits on switching allow."""
+        """Return the wanted setpoint, or the nearest power to it that the limits on switching allow."""
         present = self._setpoint.phases
         if wanted.phases == present or self._commanded:
             return wanted, reason, None
@@ -193,8 +198,8 @@ class Controller:
             return wanted, reason, None
         if not present or present not in self._ladder.phases:
             return NO_CHARGE, *block
-        surplus = self._surplus_w if self._mode is not Mode.BOOST else inf
-        return setpoint(present, self._ladder.best_current_a(present, surplus or 0.0)), *block
+        wanted_w = wanted.power_w(self._settings.voltage_v)
+        return setpoint(present, self._ladder.best_current_a(present, wanted_w)), *block
 
     def _fit_limits(self, status: ChargerStatus) -> bool:
         """Take over the charger's own limits; return whether any current is left."""

@@ -76,9 +76,9 @@ class Freshness:
             if self._waiting_since_s is None:
                 self._waiting_since_s = now_s
             return Age.LATE if now_s - self._waiting_since_s <= FIRST_READING_S else Age.STALE
-        if not self._arrived:
+        if not self._arrived and self._newest_s is not None:
             self._arrived = True
-            self._arrival_ages_s.append(max(0.0, age_s))
+            self._arrival_ages_s.append(max(0.0, now_s - self._newest_s))
         usual_s = median(self._arrival_ages_s)
         if age_s <= usual_s + 1.5 * self._cadence_s + 15.0:
             return Age.FRESH

@@ -1,0 +1,282 @@
+"""The safety rules of the design as properties of the controller, for any history of events."""
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pvcharge.control import Controller, ControlSettings
+from pvcharge.model import (
+    NO_CHARGE,
+    ChargerState,
+    ChargerStatus,
+    Decision,
+    Mode,
+    PowerFlow,
+    Reason,
+    Setpoint,
+)
+
+NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
+HOUR_S = 3600
+SAFETY_STOPS = {Reason.STALE_STOP, Reason.STALE_MINIMUM, Reason.CHARGER_FAULT, Reason.CHARGER_LIMIT}
+BY_THE_USER = {Reason.BY_HAND, Reason.SWITCHED_OFF, Reason.NO_CAR}
+
+setpoints = st.one_of(st.just(NO_CHARGE), st.builds(Setpoint, st.sampled_from([1, 3]), st.integers(6, 32)))
+control_settings = st.fixed_dictionaries(
+    {
+        "min_current_a": st.integers(6, 10),
+        "max_current_a": st.integers(10, 32),
+        "phases": st.sampled_from([(1, 3), (1,), (3,)]),
+        "objective": st.sampled_from(["balance", "no_import", "cost"]),
+        "mode": st.sampled_from(["off", "surplus", "min_surplus"]),
+        "on_stale": st.sampled_from(["stop", "minimum"]),
+        "battery": st.sampled_from(["car_first", "battery_first"]),
+        "min_on_s": st.integers(0, 900),
+        "min_off_s": st.integers(0, 900),
+        "max_starts_per_hour": st.integers(1, 6),
+        "max_phase_switches_per_hour": st.integers(0, 6),
+        "start_cost_wh": st.sampled_from([0.0, 5.0, 30.0]),
+        "phase_switch_cost_wh": st.sampled_from([0.0, 5.0, 45.0]),
+    }
+)
+powers = st.one_of(st.none(), st.floats(-15_000, 15_000))
+events = st.one_of(
+    st.tuples(
+        st.just("flow"),
+        st.fixed_dictionaries(
+            {
+                "age_s": st.integers(0, 2000),
+                "span_s": st.sampled_from([0, 0, 0, 60, 900]),
+                "grid_w": powers,
+                "battery_w": st.one_of(st.none(), st.none(), powers),
+            }
+        ),
+    ),
+    st.tuples(
+        st.just("status"),
+        st.fixed_dictionaries(
+            {
+                "state": st.sampled_from([*ChargerState, ChargerState.CHARGING, ChargerState.READY]),
+                "max_current_a": st.one_of(st.none(), st.integers(0, 32)),
+                "min_current_a": st.one_of(st.none(), st.integers(6, 8)),
+            }
+        ),
+    ),
+    st.tuples(st.just("hand"), st.fixed_dictionaries({"setpoint": setpoints})),
+    st.tuples(st.just("mode"), st.fixed_dictionaries({"mode": st.sampled_from(list(Mode))})),
+)
+histories = st.lists(st.tuples(st.integers(0, 900), events), max_size=80)
+
+
+@dataclass
+class Watched:
+    """A controller with the world around it, and every decision it made."""
+
+    settings: ControlSettings
+    controller: Controller
+    now: datetime = NOON
+    status: ChargerStatus = field(
+        default_factory=lambda: ChargerStatus(
+            at=NOON, state=ChargerState.READY, power_w=0.0, setpoint=NO_CHARGE
+        )
+    )
+    decisions: list[Decision] = field(default_factory=list)
+    commands: list[datetime] = field(default_factory=list)
+
+    def tell(self, kind: str, details: dict[str, Any]) -> None:
+        """Let one event happen, then a fresh status, as a charger talks all the time."""
+        match kind:
+            case "flow":
+                end = self.now - timedelta(seconds=details["age_s"])
+                self.controller.observe(
+                    PowerFlow(
+                        start=end - timedelta(seconds=details["span_s"]),
+                        end=end,
+                        grid_w=details["grid_w"],
+                        battery_w=details["battery_w"],
+                    )
+                )
+            case "mode":
+                self.controller.set_mode(details["mode"])
+                self.commands.append(self.now)
+            case "hand":
+                self.status = replace(self.status, changed_by_hand_at=self.now, **details)
+            case "status":
+                self.status = replace(self.status, **details)
+        self._report()
+
+    def _report(self) -> None:
+        drawn = self.status.setpoint if self.status.state is ChargerState.CHARGING else None
+        power_w = drawn.power_w(230.0) if drawn else 0.0
+        self.status = replace(self.status, at=self.now, power_w=power_w)
+        self.controller.observe(self.status)
+
+    def decide(self) -> Decision:
+        """Decide, and let the charger obey."""
+        decision = self.controller.decide(self.now)
+        self.decisions.append(decision)
+        self.status = replace(self.status, setpoint=decision.setpoint)
+        return decision
+
+
+def live(settings: dict[str, Any], history: list[tuple[int, Any]]) -> Watched:
+    """Run a history; decide after every event, and again in the middle of the pause before the next."""
+    made = ControlSettings.model_validate(settings)
+    world = Watched(made, Controller(made))
+    world.tell("status", {})
+    world.decide()
+    for pause_s, (kind, details) in history:
+        world.now += timedelta(seconds=pause_s / 2)
+        world.tell("status", {})
+        world.decide()
+        world.now += timedelta(seconds=pause_s / 2)
+        world.tell(kind, details)
+        world.decide()
+    return world
+
+
+@given(control_settings, histories)
+@settings(max_examples=300)
+def test_rule_1_never_outside_the_limits(settings: dict[str, Any], history: list[tuple[int, Any]]) -> None:
+    """No decision leaves the configured limits or those that the charger reports."""
+    made = ControlSettings.model_validate(settings)
+    world = Watched(made, Controller(made))
+    for pause_s, (kind, details) in [(0, ("status", {})), *history]:
+        world.now += timedelta(seconds=pause_s)
+        world.tell(kind, details)
+        chosen = world.decide().setpoint
+        if chosen.charges:
+            reported_a = world.status.max_current_a
+            assert chosen.phases in made.phases
+            assert made.min_current_a <= chosen.current_a <= made.max_current_a
+            assert reported_a is None or chosen.current_a <= reported_a
+            assert chosen.current_a >= (world.status.min_current_a or 0)
+
+
+@given(control_settings, st.lists(st.tuples(st.integers(1, 600), st.floats(-9000, 9000)), max_size=12))
+def test_rule_3_stale_is_never_followed(settings: dict[str, Any], readings: list[tuple[int, float]]) -> None:
+    """An hour and a half after the last reading nothing is decided on it."""
+    world = live(
+        settings | {"mode": "surplus"},
+        [
+            (pause_s, ("flow", {"age_s": 0, "span_s": 0, "grid_w": grid_w, "battery_w": None}))
+            for pause_s, grid_w in readings
+        ],
+    )
+    world.now += timedelta(seconds=5400)
+    world.tell("status", {})
+    decision = world.decide()
+    assert decision.reason in (Reason.STALE_STOP, Reason.STALE_MINIMUM)
+    if settings["on_stale"] == "stop":
+        assert decision.setpoint == NO_CHARGE
+
+
+@given(control_settings, setpoints, st.booleans())
+def test_rule_5_a_start_changes_nothing(
+    settings: dict[str, Any],
+    found: Setpoint,
+    draws: bool,  # noqa: FBT001 - drawn by hypothesis
+) -> None:
+    """Without readings the state found is kept, as far as the limits allow it."""
+    made = ControlSettings.model_validate(settings | {"mode": "surplus"})
+    controller = Controller(made)
+    state = ChargerState.CHARGING if draws and found.charges else ChargerState.READY
+    controller.observe(ChargerStatus(at=NOON, state=state, power_w=0.0, setpoint=found))
+    decision = controller.decide(NOON)
+    assert decision.setpoint.charges == found.charges
+    if found.phases in made.phases and made.min_current_a <= found.current_a <= made.max_current_a:
+        assert decision.setpoint == found
+
+
+@given(control_settings, histories, setpoints)
+def test_rule_6_the_hand_wins(
+    settings: dict[str, Any], history: list[tuple[int, Any]], by_hand: Setpoint
+) -> None:
+    """Whatever came before, a change by hand is left alone for the configured time."""
+    world = live(settings, history)
+    world.now += timedelta(seconds=10)
+    world.tell("status", {"state": ChargerState.READY, "max_current_a": None, "min_current_a": None})
+    world.tell("hand", {"setpoint": by_hand})
+    for _ in range(3):
+        decision = world.decide()
+        assert decision.reason is Reason.BY_HAND
+        assert decision.setpoint.charges == by_hand.charges
+        world.now += timedelta(seconds=1000)
+        world.tell("flow", {"age_s": 0, "span_s": 0, "grid_w": -9000.0, "battery_w": None})
+
+
+@given(control_settings, histories)
+@settings(max_examples=300)
+def test_rule_7_limits_on_switching_hold_in_every_mode(
+    settings: dict[str, Any], history: list[tuple[int, Any]]
+) -> None:
+    """Starts, stops and phase switches that nobody commanded keep their limits."""
+    world = live(settings, history)
+    made, commands = world.settings, set(world.commands)
+    starts: deque[datetime] = deque()
+    switches: deque[datetime] = deque()
+    started = stopped = NOON - timedelta(days=1)
+    before, last_phases = world.decisions[0].setpoint.phases, 0
+    plugged_since_stop = False
+    for decision in world.decisions[1:]:
+        now, phases = decision.at, decision.setpoint.phases
+        free = decision.reason in SAFETY_STOPS | BY_THE_USER or now in commands
+        for times in (starts, switches):
+            while times and (now - times[0]).total_seconds() >= HOUR_S:
+                times.popleft()
+        if decision.reason is Reason.NO_CAR:
+            plugged_since_stop, last_phases = True, 0
+            before = 0
+            continue
+        if phases and not before:
+            if not free:
+                assert len(starts) < made.max_starts_per_hour
+                assert plugged_since_stop or (now - stopped).total_seconds() >= made.min_off_s
+            starts.append(now)
+            started, plugged_since_stop = now, False
+        if before and not phases:
+            if not free:
+                assert (now - started).total_seconds() >= made.min_on_s
+            stopped = now
+        if phases and phases != (before or last_phases or phases):
+            if not free:
+                assert len(switches) < made.max_phase_switches_per_hour
+            switches.append(now)
+        before, last_phases = phases, phases or last_phases
+
+
+@given(control_settings, histories)
+def test_same_inputs_same_decisions(settings: dict[str, Any], history: list[tuple[int, Any]]) -> None:
+    """The controller is pure: a history replayed gives every decision again."""
+    assert live(settings, history).decisions == live(settings, history).decisions
+
+
+@given(control_settings, histories)
+def test_asking_again_changes_nothing(settings: dict[str, Any], history: list[tuple[int, Any]]) -> None:
+    """A decision asked for twice is the same setpoint twice."""
+    world = live(settings, history)
+    first = world.controller.decide(world.now)
+    again = world.controller.decide(world.now)
+    assert again.setpoint == first.setpoint
+    assert again == world.controller.decide(world.now)
+
+
+@given(control_settings, histories)
+def test_secrets_of_time_do_not_leak(settings: dict[str, Any], history: list[tuple[int, Any]]) -> None:
+    """Shifting a whole history in time shifts its decisions and nothing else."""
+    shift = timedelta(days=37, seconds=5)
+    made = ControlSettings.model_validate(settings)
+    shifted = Watched(made, Controller(made), now=NOON + shift)
+    shifted.tell("status", {})
+    shifted.decide()
+    for pause_s, (kind, details) in history:
+        for seconds, event in ((pause_s / 2, ("status", {})), (pause_s / 2, (kind, details))):
+            shifted.now += timedelta(seconds=seconds)
+            shifted.tell(*event)
+            shifted.decide()
+    plain = live(settings, history).decisions
+    assert [(d.setpoint, d.reason) for d in shifted.decisions] == [(d.setpoint, d.reason) for d in plain]

@@ -1,0 +1,121 @@
+"""Regret against the price of a change: a short cloud is ridden out, a long one is not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pvcharge.control.ladder import Ladder
+from pvcharge.control.limits import SwitchLimits
+from pvcharge.control.settings import ControlSettings
+from pvcharge.control.switching import Regret
+from pvcharge.model import Reason
+
+LADDER = Ladder((1, 3), (6, 16), 230.0, (1.0, 1.0))
+ALL = (0, 1, 3)
+
+
+def seconds_until_change(present: int, surplus_w: float, start_cost_wh: float = 15.0) -> float:
+    """Return how long a steady surplus takes to move a controller out of a state it suited before."""
+    regret = Regret(ALL, start_cost_wh, 22.5)
+    suits_w = {0: -500.0, 1: 2000.0, 3: 6000.0}[present]
+    for _ in range(1000):
+        regret.observe(LADDER, suits_w, 5.0)
+    for step in range(1, 2000):
+        regret.observe(LADDER, surplus_w, 5.0)
+        if regret.best(present, ALL) != present:
+            return 5.0 * step
+    return float("inf")
+
+
+def test_the_darker_the_cloud_the_sooner_it_stops() -> None:
+    """The wait shrinks as the regret per second grows; a sliver of regret waits long."""
+    waits = [seconds_until_change(1, surplus_w) for surplus_w in (600.0, 400.0, 200.0, 0.0)]
+    assert waits == sorted(waits, reverse=True)
+    assert len(set(waits)) == len(waits)
+
+
+def test_regret_is_paid_twice_before_a_change() -> None:
+    """Coming from certainty of one state, the other must first make up the price, then earn it."""
+    # On: |1380 - 0| W against 0 W off: 1380 W of regret; the price is 15 Wh each way.
+    assert seconds_until_change(1, 0.0) == pytest.approx(2 * 15 / 1380 * 3600, abs=5)
+
+
+def test_a_change_that_never_pays_is_never_made() -> None:
+    """At equal cost there is no regret."""
+    assert seconds_until_change(0, 690.0) == float("inf")
+
+
+def test_a_short_cloud_leaves_no_grudge() -> None:
+    """Regret of a passed cloud is forgotten as the sun repays it."""
+    regret = Regret(ALL, 15.0, 22.5)
+    for surplus_w, steps in ((2000.0, 100), (0.0, 8), (2000.0, 20), (0.0, 8)):
+        for _ in range(steps):
+            regret.observe(LADDER, surplus_w, 5.0)
+            assert regret.best(1, ALL) == 1
+
+
+@given(st.lists(st.tuples(st.floats(-8000, 15_000), st.floats(0.1, 900)), max_size=80))
+def test_work_is_bounded_by_the_prices(readings: list[tuple[float, float]]) -> None:
+    """No past, however long, makes a state look worse than the price of reaching it."""
+    regret = Regret(ALL, 15.0, 22.5)
+    for surplus_w, duration_s in readings:
+        regret.observe(LADDER, surplus_w, duration_s)
+        work = regret.work_wh
+        assert min(work.values()) == 0.0
+        assert max(work.values()) <= 22.5 + 15.0
+        for present in ALL:
+            assert regret.best(present, ALL) in ALL
+            assert regret.best(present, (1, 3)) in (1, 3)
+
+
+def test_a_state_that_is_not_allowed_is_left() -> None:
+    """From a state outside the allowed ones the best allowed one is chosen at once."""
+    regret = Regret(ALL, 15.0, 22.5)
+    regret.observe(LADDER, -5000.0, 3600.0)
+    assert regret.best(0, (1, 3)) == 1
+
+
+def make_limits(**settings: float) -> SwitchLimits:
+    """Return limits with these settings."""
+    return SwitchLimits(ControlSettings.model_validate(settings))
+
+
+def test_minimum_times() -> None:
+    """A start is protected for the minimum on time, a stop for the minimum off time."""
+    limits = make_limits(min_on_s=300, min_off_s=120)
+    assert limits.blocked(0, 0, 1) is None
+    limits.record(1000, 0, 1)
+    assert limits.blocked(1299, 1, 0) == (Reason.MIN_ON_TIME, 1300)
+    assert limits.blocked(1300, 1, 0) is None
+    limits.record(1300, 1, 0)
+    assert limits.blocked(1419, 0, 1) == (Reason.MIN_OFF_TIME, 1420)
+    assert limits.blocked(1420, 0, 1) is None
+    limits.plugged_in()
+    assert limits.blocked(1301, 0, 1) is None
+
+
+def test_switches_per_hour() -> None:
+    """The N-th switch within the hour is the last, also one made by a start on other phases."""
+    limits = make_limits(max_phase_switches_per_hour=2, min_off_s=0)
+    limits.record(0, 0, 1)
+    limits.record(100, 1, 3)
+    limits.record(200, 3, 0)
+    limits.record(300, 0, 1)  # starts on another number of phases: the contactor moves
+    assert limits.blocked(400, 1, 3) == (Reason.SWITCH_LIMIT, 3700)
+    assert limits.blocked(3700, 1, 3) is None
+
+
+def test_starts_per_hour() -> None:
+    """The N-th start within the hour is the last; a stop is always free."""
+    limits = make_limits(max_starts_per_hour=1, min_off_s=0, min_on_s=0)
+    limits.record(0, 0, 3)
+    assert limits.blocked(10, 3, 0) is None
+    limits.record(10, 3, 0)
+    assert limits.blocked(20, 0, 3) == (Reason.SWITCH_LIMIT, 3600)
+
+
+def test_no_phase_switch_at_all() -> None:
+    """0 switches per hour keeps a charge on the phases it started with."""
+    limits = make_limits(max_phase_switches_per_hour=0)
+    limits.record(0, 0, 1)
+    assert limits.blocked(10_000, 1, 3) == (Reason.SWITCH_LIMIT, float("inf"))
