@@ -1,6 +1,5 @@
 """The safety rules of the design as properties of the controller, for any history of events."""
 
-from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -72,6 +71,9 @@ events = st.one_of(
 histories = st.lists(st.tuples(st.integers(0, 900), events), max_size=80)
 
 
+IDLE = ChargerStatus(at=NOON, state=ChargerState.READY, power_w=0.0, setpoint=NO_CHARGE)
+
+
 @dataclass
 class Watched:
     """A controller with the world around it, and every decision it made."""
@@ -121,6 +123,50 @@ class Watched:
         self.decisions.append(decision)
         self.status = replace(self.status, setpoint=decision.setpoint)
         return decision
+
+
+class Audit:
+    """Keeps its own books of starts, stops and phase switches, and checks each against the settings."""
+
+    def __init__(self, settings: ControlSettings, commands: set[datetime], phases: int) -> None:
+        self.settings = settings
+        self.commands = commands
+        self.phases = phases
+        self.last_phases = 0  # charged with, by this car
+        self.starts: list[datetime] = []
+        self.switches: list[datetime] = []
+        self.started = NOON - timedelta(days=1)
+        self.stopped: datetime | None = None
+
+    def check(self, decision: Decision) -> None:
+        """Compare with the decision before."""
+        before, phases = self.phases, decision.setpoint.phases
+        self.phases = phases
+        if decision.reason is Reason.NO_CAR:
+            self.last_phases, self.stopped = 0, None
+            return
+        free = decision.reason in SAFETY_STOPS | BY_THE_USER or decision.at in self.commands
+        if phases and not before:
+            self._check_start(decision.at, free)
+        if before and not phases:
+            assert free or (decision.at - self.started).total_seconds() >= self.settings.min_on_s
+            self.stopped = decision.at
+        if phases and phases != (before or self.last_phases or phases):
+            recent = _within_the_hour(self.switches, decision.at)
+            assert free or recent < self.settings.max_phase_switches_per_hour
+            self.switches.append(decision.at)
+        self.last_phases = phases or self.last_phases
+
+    def _check_start(self, now: datetime, free: bool) -> None:  # noqa: FBT001 - private
+        rested = self.stopped is None or (now - self.stopped).total_seconds() >= self.settings.min_off_s
+        assert free or rested
+        assert free or _within_the_hour(self.starts, now) < self.settings.max_starts_per_hour
+        self.starts.append(now)
+        self.started = now
+
+
+def _within_the_hour(times: list[datetime], now: datetime) -> int:
+    return sum((now - then).total_seconds() < HOUR_S for then in times)
 
 
 def live(settings: dict[str, Any], history: list[tuple[int, Any]]) -> Watched:
@@ -216,37 +262,9 @@ def test_rule_7_limits_on_switching_hold_in_every_mode(
 ) -> None:
     """Starts, stops and phase switches that nobody commanded keep their limits."""
     world = live(settings, history)
-    made, commands = world.settings, set(world.commands)
-    starts: deque[datetime] = deque()
-    switches: deque[datetime] = deque()
-    started = stopped = NOON - timedelta(days=1)
-    before, last_phases = world.decisions[0].setpoint.phases, 0
-    plugged_since_stop = False
+    audit = Audit(world.settings, set(world.commands), world.decisions[0].setpoint.phases)
     for decision in world.decisions[1:]:
-        now, phases = decision.at, decision.setpoint.phases
-        free = decision.reason in SAFETY_STOPS | BY_THE_USER or now in commands
-        for times in (starts, switches):
-            while times and (now - times[0]).total_seconds() >= HOUR_S:
-                times.popleft()
-        if decision.reason is Reason.NO_CAR:
-            plugged_since_stop, last_phases = True, 0
-            before = 0
-            continue
-        if phases and not before:
-            if not free:
-                assert len(starts) < made.max_starts_per_hour
-                assert plugged_since_stop or (now - stopped).total_seconds() >= made.min_off_s
-            starts.append(now)
-            started, plugged_since_stop = now, False
-        if before and not phases:
-            if not free:
-                assert (now - started).total_seconds() >= made.min_on_s
-            stopped = now
-        if phases and phases != (before or last_phases or phases):
-            if not free:
-                assert len(switches) < made.max_phase_switches_per_hour
-            switches.append(now)
-        before, last_phases = phases, phases or last_phases
+        audit.check(decision)
 
 
 @given(control_settings, histories)
