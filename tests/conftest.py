@@ -8,5 +8,6 @@ from hypothesis import settings
 settings.register_profile("pvcharge", deadline=None)
 settings.load_profile("pvcharge")
 
-# Else looptime's plugin has a loop made in the first test that needs none, which nobody closes.
+# Before Python 3.14 asking for the event loop of the main thread creates one, if none was ever set. Pytest's
+# plugins ask, nobody closes that loop, and some later test is blamed for the leak.
 asyncio.set_event_loop(None)
