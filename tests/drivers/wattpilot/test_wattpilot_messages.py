@@ -20,6 +20,7 @@ from pvcharge.drivers.wattpilot.messages import (
     login,
     parse,
     printable,
+    request_full_status,
     secured,
     set_value,
 )
@@ -49,7 +50,7 @@ UNDERSTOOD = [
     ({"type": "deltaStatus", "status": [1]}, Report({}, completes=False)),
     (
         {"type": "response", "requestId": "3", "success": True, "status": {"amp": 6}},
-        Answer(3, success=True, properties={"amp": 6}),
+        Answer(3, success=True),
     ),
     ({"type": "response", "requestId": 3, "success": True}, Answer(3, success=True)),
     ({"type": "response", "requestId": "3sm", "success": True}, Answer(3, success=True)),
@@ -141,6 +142,7 @@ def test_write_is_wrapped_with_its_signature() -> None:
     assert outer == {"type": "securedMsg", "data": data, "requestId": "7sm", "hmac": sign(b"key", data)}
 
 
-def test_login_message() -> None:
-    """The login carries our nonce and the proof, nothing else."""
+def test_plain_messages() -> None:
+    """The login carries our nonce and the proof, a request for all properties its number, nothing else."""
     assert json.loads(login("nonce", "proof")) == {"type": "auth", "token3": "nonce", "hash": "proof"}
+    assert json.loads(request_full_status(8)) == {"type": "requestFullStatus", "requestId": 8}

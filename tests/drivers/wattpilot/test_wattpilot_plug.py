@@ -90,6 +90,14 @@ def test_believed_state(
         assert plug.see(reading(**changes), START + timedelta(seconds=seconds)) is state, f"after {seconds} s"
 
 
+def test_switch_without_load_takes_no_time(reading: MakeReading) -> None:
+    """A car that draws nothing is not interrupted by a phase switch, and its plug is believed as ever."""
+    plug = PlugSense()
+    plug.see(reading(car=3), START)
+    assert plug.see(reading(car=3, psm=1), START) is READY
+    assert not plug.switching(START)
+
+
 def test_switch_ends_by_itself(reading: MakeReading) -> None:
     """A phase switch counts as going on for pause, simulated unplug and some seconds more."""
     plug = PlugSense()

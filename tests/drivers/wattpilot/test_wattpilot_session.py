@@ -123,7 +123,7 @@ def test_answer_is_matched_by_number(request_id: int | str) -> None:
     session = ready()
     session.write("amp", 16)
     content = {"type": "response", "requestId": request_id, "success": True, "status": {"amp": 16}}
-    assert session.receive(json.dumps(content)) == Answer(1, success=True, properties={"amp": 16})
+    assert session.receive(json.dumps(content)) == Answer(1, success=True)
     assert session.outstanding is None
 
 
@@ -156,6 +156,17 @@ def test_one_request_at_a_time() -> None:
     session.write("amp", 16)
     with pytest.raises(RuntimeError):
         session.write("amp", 6)
+
+
+def test_whole_status_may_be_asked_for() -> None:
+    """The request has a number of its own, is signed, and is over with the last part."""
+    session = ready()
+    outer = json.loads(session.request_full_status())
+    assert json.loads(outer["data"]) == {"type": "requestFullStatus", "requestId": 1}
+    assert json.loads(session.write("amp", 16))["requestId"] == "2sm"
+    assert not session.complete
+    session.receive(json.dumps(FULL))
+    assert session.complete
 
 
 def test_ignored_frames_are_counted() -> None:

@@ -112,7 +112,7 @@ def get(session: ClientSession) -> Callable[..., Awaitable[ClientResponse]]:
         if path.startswith("/v2"):
             headers["X-API-Key"] = API_KEY
         else:
-            query["api_key"] = API_KEY
+            query.setdefault("api_key", API_KEY)
         async with session.get(server.base_url + path, params=query, headers=headers) as response:
             await response.read()
             return response

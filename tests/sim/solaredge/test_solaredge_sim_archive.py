@@ -75,6 +75,17 @@ def test_the_past_is_not_learnt_twice() -> None:
     assert day.hours == pytest.approx(1.0)
 
 
+def test_a_house_that_is_late_is_asked_again() -> None:
+    """A quarter that the meter did not know yet is learnt later."""
+    house = CloudyHouse()
+    house.known_from = NOON + timedelta(hours=1)
+    archive = Archive(house, VIENNA)
+    archive.learn(NOON)
+    house.known_from = NOON - QUARTER
+    archive.learn(NOON)
+    assert archive.bucket(NOON - QUARTER, NOON) is not None
+
+
 @pytest.mark.parametrize(
     ("resolution", "starts"),
     [

@@ -1,9 +1,7 @@
 """What the simulated V1 of SolarEdge answers while it lives, and after."""
 
-import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +14,6 @@ from pvcharge.sim.solaredge import SolarEdgeServer
 Get = Callable[..., Awaitable[ClientResponse]]
 Serve = Callable[..., Awaitable[SolarEdgeServer]]
 
-SAMPLES = Path(__file__).parents[4] / "shared/facts/samples/solaredge/v1"
 SITE = "/site/4711"
 
 
@@ -36,21 +33,6 @@ class Sunrise:
         return self.sample(start)
 
 
-def keys(document: Any) -> Any:
-    """Return the keys of a document in their order, of lists those of their first entry."""
-    if isinstance(document, dict):
-        return [(name, keys(part)) for name, part in document.items()]
-    return keys(document[0]) if isinstance(document, list) else None
-
-
-def sample(name: str) -> Any:
-    """Return a recorded document, or skip where the records are not at hand."""
-    path = SAMPLES / f"{name}.json"
-    if not path.exists():
-        pytest.skip(f"no {path}")
-    return json.loads(path.read_text())
-
-
 async def flow(server: SolarEdgeServer, get: Get) -> dict[str, Any]:
     """Return the power flow."""
     document = await (await get(server, f"{SITE}/currentPowerFlow")).json()
@@ -59,16 +41,23 @@ async def flow(server: SolarEdgeServer, get: Get) -> dict[str, Any]:
 
 
 async def test_power_flow_of_a_sunny_day(server: SolarEdgeServer, get: Get) -> None:
-    """With these powers the document is equal to a recorded one."""
-    document = await (await get(server, f"{SITE}/currentPowerFlow")).json()
-    assert document == sample("powerflow_real_export_charging")
+    """The roof feeds house, battery and grid: powers in kW with two decimals."""
+    document = await flow(server, get)
+    assert (document["unit"], document["updateRefreshRate"]) == ("kW", 3)
+    assert {name: part for name, part in document.items() if name.isupper()} == {
+        "GRID": {"status": "Active", "currentPower": 1.09},
+        "LOAD": {"status": "Active", "currentPower": 0.25},
+        "PV": {"status": "Active", "currentPower": 6.34},
+        "STORAGE": {"status": "Charging", "currentPower": 5.0, "chargeLevel": 93, "critical": False},
+    }
 
 
 async def test_power_flow_of_a_night(server: SolarEdgeServer, get: Get, house: SimpleNamespace) -> None:
     """Without battery there is no STORAGE; PV idles."""
     house.pv_w, house.load_w, house.grid_w, house.battery_w = 0.0, 700.0, 700.0, None
-    document = await (await get(server, f"{SITE}/currentPowerFlow")).json()
-    assert document == sample("powerflow_real_night_import")
+    document = await flow(server, get)
+    assert document["PV"] == {"status": "Idle", "currentPower": 0.0}
+    assert "STORAGE" not in document
 
 
 @pytest.mark.parametrize(
@@ -138,8 +127,7 @@ async def test_details(server: SolarEdgeServer, get: Get) -> None:
 
 async def test_overview(server: SolarEdgeServer, get: Get) -> None:
     """The values of the last upload, minutes ago; life >= year >= month >= day."""
-    document = await (await get(server, f"{SITE}/overview")).json()
-    overview = document["overview"]
+    overview = (await (await get(server, f"{SITE}/overview")).json())["overview"]
     life, year, month, day = (
         overview[f"{span}Data"]["energy"] for span in ("lifeTime", "lastYear", "lastMonth", "lastDay")
     )
@@ -147,7 +135,6 @@ async def test_overview(server: SolarEdgeServer, get: Get) -> None:
     assert overview["currentPower"] == {"power": 6340.0}
     assert day == pytest.approx(17 * 6340)
     assert life > year >= month >= day
-    assert keys(document) == keys(sample("overview_real_log"))
 
 
 async def test_power_details(server: SolarEdgeServer, get: Get) -> None:
@@ -164,7 +151,6 @@ async def test_power_details(server: SolarEdgeServer, get: Get) -> None:
             "Purchased": 0.0,
         }.items()
     }
-    assert keys(document) == keys(sample("powerDetails_doc"))
 
 
 async def test_energy_details(server: SolarEdgeServer, get: Get) -> None:
@@ -177,7 +163,6 @@ async def test_energy_details(server: SolarEdgeServer, get: Get) -> None:
     assert [meter["type"] for meter in hours["meters"]] == ["FeedIn", "Purchased"]
     assert hours["meters"][0]["values"][16] == {"date": "2026-08-24 16:00:00", "value": pytest.approx(1090)}
     assert days["meters"][0]["values"] == [{"date": "2026-08-24 00:00:00", "value": pytest.approx(17 * 6340)}]
-    assert keys({"energyDetails": hours})[0][1][2] == ("meters", keys(hours["meters"]))
 
 
 @pytest.mark.parametrize(
@@ -233,8 +218,7 @@ async def test_a_wrong_key_is_told_first(server: SolarEdgeServer, session: Clien
     async with session.get(server.base_url + path, params={"api_key": "wrong"}) as response:
         problem = await response.json(content_type="application/problem+json")
     assert (response.status, problem["detail"]) == (401, "Invalid API key")
-    recorded = sample("error_401_real_2026-07")
-    assert (set(problem), set(problem["properties"])) == (set(recorded), set(recorded["properties"]))
+    assert (problem["instance"], len(problem["properties"]["traceId"])) == (None, 32)
 
 
 @pytest.mark.parametrize(("path", "status"), [("/site/4712/overview", 403), (f"{SITE}/nothing", 404)])
@@ -260,12 +244,9 @@ async def test_the_knobs_for_values(server: SolarEdgeServer, get: Get) -> None:
     assert (bare["LOAD"], "connections" in bare) == ({"status": "Active"}, False)
     server.faults.missing_keys, server.faults.mixed_units = False, True
     in_watts = await flow(server, get)
-    assert keys(in_watts) == keys(sample("powerflow_doc_unit_W"))[0][1]
     assert (in_watts["unit"], in_watts["GRID"]["currentPower"]) == ("W", 1090.0)
     server.faults.no_meter = True
-    assert await (await get(server, f"{SITE}/currentPowerFlow")).json() == sample(
-        "powerflow_no_meter_empty_DOC"
-    )
+    assert await flow(server, get) == {}
 
 
 async def test_the_knobs_for_series(server: SolarEdgeServer, get: Get) -> None:
@@ -288,7 +269,7 @@ async def test_the_knobs_for_series(server: SolarEdgeServer, get: Get) -> None:
     assert overview["overview"]["currentPower"] == {"power": None}
 
 
-async def test_utc_sites_have_no_surprises(serve: Serve, get: Get, time: SimpleNamespace) -> None:
+async def test_times_are_those_of_the_site(serve: Serve, get: Get, time: SimpleNamespace) -> None:
     """The zone of the site is used everywhere, not the machine's."""
     server = await serve(timezone="Pacific/Auckland")
     time.now = datetime(2026, 8, 24, 15, 5, 51, tzinfo=UTC)

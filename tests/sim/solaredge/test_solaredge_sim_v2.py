@@ -1,9 +1,7 @@
 """What the simulated V2 of SolarEdge answers."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +13,6 @@ from pvcharge.sim.solaredge import SolarEdgeServer
 Get = Callable[..., Awaitable[ClientResponse]]
 Serve = Callable[..., Awaitable[SolarEdgeServer]]
 
-SAMPLES = Path(__file__).parents[4] / "shared/facts/samples/solaredge/v2"
 SITE = "/v2/sites/4711"
 QUARTER = {"from_": "2026-08-24T16:45:00", "to": "2026-08-24T17:00:00"}
 
@@ -23,24 +20,6 @@ QUARTER = {"from_": "2026-08-24T16:45:00", "to": "2026-08-24T17:00:00"}
 def series(document: Mapping[str, Any]) -> list[Any]:
     """Return the bare values of a series."""
     return [pair["value"] for pair in document["values"]]
-
-
-def keys(document: Any) -> Any:
-    """Return the keys of a document, of lists those of their first entry; serial numbers are one key."""
-    if isinstance(document, dict):
-        return {
-            "serial" if len(name) > 5 and any(map(str.isdigit, name)) else name: keys(part)
-            for name, part in document.items()
-        }
-    return [keys(part) for part in document[:1]] if isinstance(document, list) else None
-
-
-def sample(name: str) -> Any:
-    """Return a recorded document, or skip where the records are not at hand."""
-    path = SAMPLES / f"{name}.json"
-    if not path.exists():
-        pytest.skip(f"no {path}")
-    return json.loads(path.read_text())
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-API-Key": "wrong"}, {"Authorization": "Bearer wrong"}])
@@ -56,7 +35,6 @@ async def test_unknown_endpoint(server: SolarEdgeServer, get: Get) -> None:
     """The 404 is the real one's problem document."""
     problem = await (await get(server, f"{SITE}/powerFlow")).json(content_type="application/problem+json")
     assert (problem["detail"], problem["status"], len(problem["traceId"])) == ("Unknown endpoint", 404, 32)
-    assert keys(problem) == keys(sample("error_404_real"))
 
 
 async def test_site(server: SolarEdgeServer, get: Get) -> None:
@@ -66,7 +44,6 @@ async def test_site(server: SolarEdgeServer, get: Get) -> None:
     assert (listed["count"], listed["site"][0]["siteId"]) == (1, 4711)
     assert site["lastUpdateTime"] == "2026-08-24T17:00:00+02:00"
     assert site["location"]["timezone"] == "Europe/Vienna"
-    assert keys(site) == keys(sample("site_doc_shape"))
 
 
 async def test_devices(serve: Serve, get: Get, session: ClientSession) -> None:
@@ -97,8 +74,6 @@ async def test_meters(server: SolarEdgeServer, get: Get) -> None:
         "exportPower": ("W", [1090.0]),
         "exportEnergy": ("WH", [272.5]),
     }
-    shape, recorded = keys(answer), keys(sample("meters_telemetry_importexport_doc_shape"))
-    assert (set(shape), set(shape["meters"]["serial"])) == (set(recorded), set(recorded["meters"]["serial"]))
 
 
 async def test_production_meter(serve: Serve, get: Get) -> None:
@@ -123,7 +98,6 @@ async def test_storage(server: SolarEdgeServer, get: Get) -> None:
         "dischargeEnergy": ("WH", [0.0]),
         "stateOfEnergy": ("PERCENTAGE", [93.0]),
     }
-    assert set(keys(answer)) == set(keys(sample("storage_telemetry_doc_shape")))
 
 
 async def test_a_house_without_a_battery(server: SolarEdgeServer, get: Get, house: SimpleNamespace) -> None:
@@ -172,7 +146,6 @@ async def test_default_window(server: SolarEdgeServer, get: Get, time: SimpleNam
     assert (answer["values"][0]["timestamp"], len(answer["values"])) == ("2026-08-24T00:00:00+02:00", 69)
     assert answer["values"][-1] == {"timestamp": "2026-08-24T17:00:00+02:00", "value": None}
     assert answer["values"][-2]["value"] == 6340.0
-    assert keys(answer) == keys(sample("power_real_2026-08-24"))
 
 
 @pytest.mark.parametrize(("second", "value"), [(329, None), (330, 6340.0)])

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from pvcharge.sim.wattpilot.auth import Algorithm, derive_key, login_hash, signa
 PASSWORD = "sun & wind"
 PATIENCE_S = 5.0
 SILENCE_S = 0.2
+
+cached_key = cache(derive_key)  # it is slow on purpose, and the same for all tests
 
 
 class Client:
@@ -50,6 +53,12 @@ class Client:
         """Return the first frame of this type."""
         return await self.until(lambda message: message["type"] == name)
 
+    async def until_told(self, key: str, value: Any) -> Any:
+        """Return the first delta in which a property has this value."""
+        return await self.until(
+            lambda message: message["type"] == "deltaStatus" and message["status"].get(key) == value
+        )
+
     async def until_lost(self) -> ConnectionClosed:
         """Return how the connection ended."""
         try:
@@ -71,7 +80,7 @@ class Client:
         """Answer the box's questions and return its verdict."""
         hello, asked = await self.hear(), await self.hear()
         default = "bcrypt" if hello["devicetype"] == "wattpilot_flex" else "pbkdf2"
-        self._key = derive_key(password, serial, Algorithm(asked.get("hash", default)))
+        self._key = cached_key(password, serial, Algorithm(asked.get("hash", default)))
         token3 = secrets.token_hex(16)
         answer = login_hash(self._key, asked["token1"], asked["token2"], token3)
         await self.say({"type": "auth", "token3": token3, "hash": answer})

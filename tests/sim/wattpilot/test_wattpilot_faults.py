@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from websockets.exceptions import InvalidMessage
+from websockets.exceptions import InvalidHandshake
 
 from pvcharge.sim.car import Car
 from pvcharge.sim.wattpilot import WattpilotBox, WattpilotFaults
@@ -24,6 +24,28 @@ async def test_freeze_keeps_the_connection_and_says_nothing(house: Any) -> None:
     await client.until_type("deltaStatus")
 
 
+async def test_what_changed_during_a_freeze_comes_after_it(house: Any) -> None:
+    """A box that thaws reports what its clients have missed."""
+    server = await house.serve()
+    client = await (await house.client(server)).ready()
+    server.faults.freeze = True
+    server.box.press("amp", 8)
+    await client.until_silent()
+    server.faults.freeze = False
+    await client.until_told("amp", 8)
+
+
+async def test_a_reboot_while_frozen_orphans_connections(house: Any) -> None:
+    """The client's connection looks open, but nothing will ever come over it."""
+    server = await house.serve(WattpilotBox(boot_s=2))
+    client = await (await house.client(server)).ready()
+    server.faults.freeze = True
+    server.box.reboot()
+    await client.until_silent()
+    assert server.box.online
+    await asyncio.wait_for(await client.link.ping(), 1)
+
+
 async def test_drop_cuts_all_connections_without_goodbye(house: Any) -> None:
     """Every client loses its connection at once, and may come back."""
     server = await house.serve()
@@ -39,7 +61,7 @@ async def test_refuse_lets_nobody_in(house: Any) -> None:
     server = await house.serve()
     inside = await (await house.client(server)).ready()
     server.faults.refuse = True
-    with pytest.raises((InvalidMessage, OSError)):
+    with pytest.raises((InvalidHandshake, OSError, EOFError)):
         await house.client(server)
     await inside.until_type("deltaStatus")
     server.faults.refuse = False
@@ -95,7 +117,7 @@ async def test_a_late_response_comes_after_its_delta(house: Any) -> None:
     client = await house.client(await house.serve(faults=WattpilotFaults(late_responses=True)))
     await client.ready()
     await client.write("amp", 8)
-    await client.until(lambda message: message.get("status", {}).get("amp") == 8)
+    await client.until_told("amp", 8)
     assert client.heard[-1]["type"] == "deltaStatus"
     assert (await client.until_type("response"))["requestId"] == "1"
 
@@ -126,7 +148,7 @@ async def test_a_change_by_hand_is_seen(house: Any) -> None:
     server = await house.serve()
     client = await (await house.client(server)).ready()
     server.box.press("lmo", 4)
-    await client.until(lambda message: message.get("status", {}).get("lmo") == 4)
+    await client.until_told("lmo", 4)
     assert all(message["type"] != "response" for message in client.heard)
 
 

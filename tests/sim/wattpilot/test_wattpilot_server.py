@@ -116,7 +116,7 @@ async def test_writes_and_echoes(house: Any) -> None:
     response = await writer.set("amp", 8)
     assert response == {"type": "response", "requestId": "1", "success": True, "status": {"amp": 8}}
     for client in (writer, watcher):
-        await client.until(lambda message: message.get("status", {}).get("amp") == 8)
+        await client.until_told("amp", 8)
 
 
 async def test_refuses_what_is_out_of_range(house: Any) -> None:
@@ -238,6 +238,16 @@ async def test_an_error_in_the_background_surfaces() -> None:
     await asyncio.sleep(0.01)
     with pytest.raises(ZeroDivisionError):
         await server.aclose()
+
+
+async def test_an_error_of_a_connection_is_logged(house: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A mistake in serving one client closes its connection and is on record; the next one is served."""
+    server = await house.serve()
+    server.faults.retyped = {"sse": lambda _: 1 / 0}
+    await (await house.client(server)).log_in()
+    await house.until(lambda: "connection handler failed" in caplog.text)
+    server.faults.retyped = {}
+    await (await house.client(server)).ready()
 
 
 async def test_frames_are_compact_json(house: Any) -> None:

@@ -1,8 +1,9 @@
 """The Fronius Wattpilot (old boxes and Flex) by its WebSocket interface in the local network.
 
 The maker publishes no description of it. From the wire up: `messages` and `auth` know the words,
-`session` the order of them, `reading` and `status` what they mean, `plug` and `hand` what happened
-since, `plan` what to write; `box` holds the state together, and `driver` alone owns a socket.
+`session` their order, `codes` and `reading` the box's properties, `status` and `words` what they mean,
+`plug` and `hand` what happened, `plan` what to write. `box` holds that state together, `link` alone owns
+a socket, and `driver` is the charger that the daemon sees.
 """
 
 from pvcharge.drivers.base import CHARGERS, Driver

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 from pvcharge.drivers.base import DriverContext, PermanentError, TransientError
 from pvcharge.drivers.wattpilot.auth import derive_key
@@ -16,7 +17,7 @@ from pvcharge.model import ChargerStatus, Setpoint
 # Real seconds, whatever clock the daemon runs on.
 HANDSHAKE_S = 60.0  # a Flex on a weak radio link needs more than 30
 ANSWER_S = 10.0
-READ_BACK_S = 10.0
+REPORT_S = 6.0  # the box reports by itself what has changed, every 1 to 5 s
 
 
 class WattpilotCharger:
@@ -72,7 +73,7 @@ class WattpilotCharger:
         return status
 
     async def apply(self, setpoint: Setpoint) -> None:
-        """Write what differs, one property after the other, each confirmed by what the box reports next.
+        """Write what differs, one property after the other, each confirmed by what the box then reports.
 
         The current is brought into the limits that the box reports; where these allow none, charging is
         stopped. While a phase switch goes on, and for a phase switch during a fault, nothing is written:
@@ -134,7 +135,6 @@ class WattpilotCharger:
                 self._box.merge(event.properties)
             case Answer():
                 self._answer = event
-                self._box.merge(event.properties)
         return event
 
     async def _write(self, link: Link, write: Write) -> None:
@@ -143,11 +143,8 @@ class WattpilotCharger:
             self._box.refused(write)
             reason = answer.message or "no reason given"
             raise TransientError(f"{self._device}: the box refused {write}: {reason}")
-        try:
-            async with asyncio.timeout(READ_BACK_S):
-                await link.until(lambda: self._box.holds(write))
-        except TimeoutError as error:
-            raise TransientError(f"{self._device}: the box accepted {write} but did not take it") from error
+        if not await self._reported(link, write):
+            raise TransientError(f"{self._device}: the box accepted {write} but did not take it")
 
     async def _request(self, link: Link, write: Write) -> Answer:
         """Send one write and wait for its answer; first for that of an earlier one that was abandoned."""
@@ -163,3 +160,14 @@ class WattpilotCharger:
             failure = TransientError(f"{self._device}: no answer to {write} within {ANSWER_S:g} s")
             link.give_up(failure)
             raise failure from error
+
+    async def _reported(self, link: Link, write: Write) -> bool:
+        """Return whether the box has the value now: from what it reports by itself, else when asked."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REPORT_S):
+                return await link.until(lambda: self._box.holds(write))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_S):
+                await link.send(self._session.request_full_status())
+                await link.until(lambda: self._session.complete)
+        return self._box.holds(write)

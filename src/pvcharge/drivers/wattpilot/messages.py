@@ -6,7 +6,7 @@ year. Parsing therefore never raises; what makes no sense is `None`.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pvcharge.drivers.wattpilot.auth import sign
@@ -56,11 +56,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The box's word on a request: the number of the request, or None where it leaves that out."""
+    """The box's word on a request; `request_id` is None where it leaves that out.
+
+    The value that it repeats is what it was told, not what it has taken, so it is not kept.
+    """
 
     request_id: int | None
     success: bool
-    properties: Mapping[str, Any] = field(default_factory=dict)
     message: str = ""
 
 
@@ -120,7 +122,6 @@ def _answer(content: dict[str, Any]) -> Answer:
     return Answer(
         request_id=_request_id(content),
         success=content.get("success") is True,
-        properties=_properties(content),
         message=printable(content.get("message")),
     )
 
@@ -175,6 +176,11 @@ def login(token3: str, proof: str) -> str:
 def set_value(request_id: int, key: str, value: int) -> str:
     """Return the message that sets one property of the box."""
     return json.dumps({"type": "setValue", "requestId": request_id, "key": key, "value": value})
+
+
+def request_full_status(request_id: int) -> str:
+    """Return the message that asks for all properties."""
+    return json.dumps({"type": "requestFullStatus", "requestId": request_id})
 
 
 def secured(request_id: int, data: str, key: bytes) -> str:

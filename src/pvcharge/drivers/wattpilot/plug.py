@@ -32,10 +32,11 @@ class PlugSense:
         return self._reported
 
     def switching(self, now: datetime) -> bool:
-        """Return whether a phase switch may still be going on."""
+        """Return whether a phase switch of a charging car may still be going on."""
         return self._switched_at is not None and (now - self._switched_at).total_seconds() < self._switch_s
 
     def _note_switch(self, reading: Reading, now: datetime) -> None:
+        """Note the beginning of a phase switch under load; any other is done at once, without a pause."""
         marks = (
             reading.controls[PHASES],
             reading.single_phase,
@@ -44,7 +45,7 @@ class PlugSense:
         # Only the change to "switches phases" counts: an idle box may show that for ever.
         phases_changed = self._marks is not None and marks[:2] != self._marks[:2]
         begins = self._marks is not None and marks[2] and not self._marks[2]
-        if phases_changed or begins:
+        if (phases_changed or begins) and self._reported is ChargerState.CHARGING:
             self._switched_at = now
         self._marks = marks
         self._switch_s = reading.switch_pause_s + reading.unplug_s + _CAR_RETURNS_S

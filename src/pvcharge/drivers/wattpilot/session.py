@@ -33,7 +33,7 @@ class Session:
 
     Attributes:
         hello: what the box said about itself, once it did.
-        complete: whether a whole status has come in.
+        complete: whether a whole status has come in, since the login or since it was asked for.
         outstanding: number of the write that waits for its answer. There is one at most: newer
             firmware crashes on parallel writes.
         ignored_frames: frames that made no sense.
@@ -95,7 +95,7 @@ class Session:
         return KeyWanted(self.hello.serial, algorithm)
 
     def _answered(self, answer: Answer) -> Answer | Aside:
-        """Tell the awaited answer from a late or repeated one, whose values may be out of date.
+        """Tell the awaited answer from a late or repeated one.
 
         An answer without a number is a complaint about the message itself, so about the last one sent.
         """
@@ -120,7 +120,16 @@ class Session:
             raise RuntimeError("one request at a time")
         self._last_id += 1
         self.outstanding = self._last_id
-        text = messages.set_value(self._last_id, key, value)
+        return self._secured(messages.set_value(self._last_id, key, value))
+
+    def request_full_status(self) -> str:
+        """Return the text that asks for a whole status, and await that; it gets no other answer."""
+        self._last_id += 1
+        self.complete = False
+        return self._secured(messages.request_full_status(self._last_id))
+
+    def _secured(self, text: str) -> str:
+        """Sign the last request where the box wants that."""
         if self.hello is not None and self.hello.secured:
             return messages.secured(self._last_id, text, self._key)
         return text

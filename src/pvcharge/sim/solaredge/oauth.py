@@ -16,7 +16,7 @@ ACCESS_LIFE = timedelta(seconds=7200)
 REFRESH_LIFE = timedelta(days=30)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class OAuth:
     """The consent page, the token endpoint, and the tokens that are alive.
 

@@ -72,17 +72,18 @@ class Archive:
         self._meter = meter
         self._zone = zone
         self._quarters: list[Bucket] = []
-        self._learnt_until: datetime | None = None
 
     def learn(self, until: datetime) -> None:
-        """Take over every quarter that has ended by then; `until` must be the end of a quarter."""
-        start = self._learnt_until or until - BACKFILL
+        """Take over every quarter that has ended by then; `until` must be the end of a quarter.
+
+        What the meter does not know is asked for again until it knows something later.
+        """
+        start = self._quarters[-1].start + QUARTER if self._quarters else until - BACKFILL
         while start < until:
             quarter = self._measure(start)
             if quarter is not None:
                 self._quarters.append(quarter)
             start += QUARTER
-        self._learnt_until = start
 
     def bucket(self, start: datetime, end: datetime) -> Bucket | None:
         """Return the sum of all known quarters that begin in [start, end); None if there are none."""

@@ -20,7 +20,7 @@ from pvcharge.sim.solaredge.v2 import V2
 SHUTDOWN_TIMEOUT_S = 0.1  # slow answers need not be waited for
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class SolarEdgeServer:
     """The monitoring cloud of one simulated site, over real HTTP.
 

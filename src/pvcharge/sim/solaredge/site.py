@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pvcharge.sim.house import HouseSample
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Site:
     """A house with an inverter, a grid meter and perhaps a battery.
 

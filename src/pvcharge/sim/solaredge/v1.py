@@ -1,6 +1,5 @@
 """REST V1, retired on 3 November 2026: kept for those who run a legacy set-up against the simulator."""
 
-import hmac
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,7 +14,7 @@ from pvcharge.sim.solaredge.site import Site
 from pvcharge.sim.solaredge.v1_documents import QUARTERS, Span, meter_details, overview, site_document
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class V1:
     """The retired API.
 
@@ -64,7 +63,7 @@ class V1:
             return web.Response(status=refusal.status, text=refusal.text, content_type=refusal.content_type)
 
     def _authenticate(self, request: web.Request) -> None:
-        if not hmac.compare_digest(request.query.get("api_key", "").encode(), self.api_key.encode()):
+        if request.query.get("api_key") != self.api_key:
             raise unauthorized("Invalid API key")
         if request.match_info.get("site_id", str(self.site.site_id)) != str(self.site.site_id):
             raise forbidden("The API key has no access to this site")

@@ -1,5 +1,6 @@
 """Documents of V2 about the site as a whole: itself, its devices, and where its energy went."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pvcharge.sim.solaredge.hardware import (
@@ -15,8 +16,24 @@ from pvcharge.sim.solaredge.hardware import (
     SITE_NAME,
 )
 from pvcharge.sim.solaredge.periods import local_iso
+from pvcharge.sim.solaredge.series import Bucket
 from pvcharge.sim.solaredge.site import Site
 from pvcharge.sim.solaredge.v2_series import Window
+
+PRODUCTION_WH: dict[str, Callable[[Bucket], float]] = {
+    "total": lambda bucket: bucket.production_wh or 0.0,
+    "toSelfConsumption": lambda bucket: max(
+        0.0, (bucket.production_wh or 0.0) - bucket.export_wh - bucket.charge_wh
+    ),
+    "toStorage": lambda bucket: bucket.charge_wh,
+    "toGrid": lambda bucket: bucket.export_wh,
+}
+CONSUMPTION_WH: dict[str, Callable[[Bucket], float]] = {
+    "total": lambda bucket: bucket.consumption_wh,
+    "fromPv": lambda bucket: max(0.0, bucket.consumption_wh - bucket.discharge_wh - bucket.import_wh),
+    "fromStorage": lambda bucket: bucket.discharge_wh,
+    "fromGrid": lambda bucket: bucket.import_wh,
+}
 
 
 def site_document(site: Site) -> dict[str, Any]:
@@ -56,26 +73,12 @@ def inventory(site: Site) -> list[dict[str, Any]]:
 
 
 def energy_flows(site: Site, window: Window) -> dict[str, Any]:
-    """Return production and consumption with their parts; without a meter all parts are null."""
-    bucket = site.total(window.start, window.end)
-    production = dict.fromkeys(("total", "toSelfConsumption", "toStorage", "toGrid"))
-    consumption = dict.fromkeys(("total", "fromPv", "fromStorage", "fromGrid"))
-    if bucket is not None and not site.faults.nulls:
-        total_wh = bucket.production_wh or 0.0
-        production |= {"total": total_wh}
-        if not site.faults.no_meter:
-            used_wh = max(0.0, total_wh - bucket.export_wh - bucket.charge_wh)
-            production |= {
-                "toSelfConsumption": used_wh,
-                "toStorage": bucket.charge_wh,
-                "toGrid": bucket.export_wh,
-            }
-            consumption = {
-                "total": bucket.consumption_wh,
-                "fromPv": max(0.0, bucket.consumption_wh - bucket.discharge_wh - bucket.import_wh),
-                "fromStorage": bucket.discharge_wh,
-                "fromGrid": bucket.import_wh,
-            }
+    """Return production and consumption with their parts; without a meter only the production is known."""
+    bucket = None if site.faults.nulls else site.total(window.start, window.end)
+    metered = None if site.faults.no_meter else bucket
+    production = {name: part(metered) if metered else None for name, part in PRODUCTION_WH.items()}
+    consumption = {name: part(metered) if metered else None for name, part in CONSUMPTION_WH.items()}
+    production["total"] = (bucket.production_wh or 0.0) if bucket else None
     return {"production": {**production, "unit": "WH"}, "consumption": {**consumption, "unit": "WH"}}
 
 

@@ -17,7 +17,16 @@ MAX_SPAN = {
     Resolution.HOUR: timedelta(hours=24),
     Resolution.DAY: timedelta(days=31, hours=1),  # one hour more for the month in which summer time ends
 }
-PER_UNIT = {"W": 1.0, "KW": 1e-3, "MW": 1e-6, "WH": 1.0, "KWH": 1e-3, "MWH": 1e-6, "GWH": 1e-9}
+PER_UNIT = {
+    "W": 1.0,
+    "KW": 1e-3,
+    "MW": 1e-6,
+    "WH": 1.0,
+    "KWH": 1e-3,
+    "MWH": 1e-6,
+    "GWH": 1e-9,
+    "PERCENTAGE": 1.0,
+}
 POWER_UNITS = ("W", "KW", "MW")
 ENERGY_UNITS = ("WH", "KWH", "MWH", "GWH")
 PERCENTAGE = "PERCENTAGE"
@@ -105,7 +114,7 @@ def values(site: Site, window: Window, metric: Metric, unit: str) -> list[dict[s
         value = None if bucket is None or site.faults.nulls else metric.value(bucket)
         pair: dict[str, Any] = {"timestamp": local_iso(start, site.zone)}
         if not site.faults.missing_keys:
-            pair["value"] = None if value is None else round(value * PER_UNIT.get(unit, 1.0), 6)
+            pair["value"] = None if value is None else round(value * PER_UNIT[unit], 6)
         pairs.append(pair)
     return pairs
 

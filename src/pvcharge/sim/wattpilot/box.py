@@ -64,8 +64,9 @@ CHARGING = frozenset({ModelStatus.FORCED_ON, ModelStatus.DEFAULT})
 class WattpilotBox:
     """A simulated Wattpilot and its cable.
 
-    No inverter is paired: in Eco and Next Trip mode it waits for ever. Settings outlive unplugging and a
-    reboot, except that `frc` returns to neutral and `trx` ends when the car leaves.
+    No inverter is paired: in Eco and Next Trip mode it waits for ever, and the automatic choice of phases
+    means three. Settings outlive unplugging and a reboot, except that `frc` returns to neutral and `trx` ends
+    when the car leaves.
 
     Args:
         serial: decimal digits; they salt the password.
@@ -159,7 +160,7 @@ class WattpilotBox:
         self.car = None
         self._switching_s = self._simulates_unplug_s = 0.0
         self._cable_a = None
-        self._set(car=CarState.IDLE, frc=Force.NEUTRAL, trx=None, acu=None, acui=None, lcctc=None)
+        self._set(car=CarState.IDLE, frc=Force.NEUTRAL, trx=None, acu=None, acui=None)
         self._set(etop=int(self._total_wh), pha=GRID_ONLY, pnp=0)
 
     def set_value(self, key: str, value: Any) -> None:
@@ -267,10 +268,10 @@ class WattpilotBox:
         draws = car.power_w > 0
         self._charging_s += draws
         self._drew = self._drew or draws
-        state = self._car_state(draws=draws)
-        if state != self.properties["car"]:
-            key = "lcctc" if draws else "lccfc"
-            self._set(car=state, **{key: self._up_ms()})
+        state, before = self._car_state(draws=draws), self.properties["car"]
+        if state != before and CarState.CHARGING in (state, before):
+            self.properties["lcctc" if draws else "lccfc"] = self._up_ms()
+        self._set(car=state)
 
     def _car_state(self, *, draws: bool) -> CarState:
         if self.properties["err"]:
@@ -289,7 +290,7 @@ class WattpilotBox:
         self.properties |= measure.chatter(self._rng, self.power_w, self.properties)
         self.properties |= self._cable_properties()
         self._set(
-            nrg=measure.measure(self.car, self._rng, whole=not self.flex),
+            nrg=measure.nrg(self.car, self._rng, whole=not self.flex),
             wh=round(self._session_wh - back_wh, 3),
             eto=int(self._total_wh),
             tpa=round(self._average_w),

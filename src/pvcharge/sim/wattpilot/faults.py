@@ -17,7 +17,7 @@ class WattpilotFaults:
         refuse: new connections are dropped before they are WebSockets.
         auth_delay_s: real seconds before the box answers the login.
         garbage: strange frames are mixed in between the good ones.
-        reject_every: every so manieth write fails; 0 = none.
+        reject_every: the n-th, 2n-th, ... write fails; 0 = none does.
         ignore_writes: writes are answered with success, and nothing changes.
         duplicate_responses: every response comes twice.
         late_responses: a response comes after the next delta or after the response to the next request.

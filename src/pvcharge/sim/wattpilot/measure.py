@@ -8,8 +8,8 @@ from pvcharge.sim.car import Car
 from pvcharge.sim.wattpilot.properties import Properties
 
 
-def measure(car: Car | None, rng: random.Random, *, whole: bool) -> list[float]:
-    """Return the `nrg` array: U L1..L3 N, I L1..L3, P L1..L3 N and total, power factors L1..L3 N in %.
+def nrg(car: Car | None, rng: random.Random, *, whole: bool) -> list[float]:
+    """Return the values of `nrg`: U L1..L3 N, I L1..L3, P L1..L3 N and total, power factors L1..L3 N in %.
 
     Args:
         car: the car at the cable.

@@ -110,11 +110,10 @@ class WattpilotServer:
             self.box.tick(self._clock.now())
             await pause(self._clock, TICK_S)
 
-    async def _admit(self, link: ServerConnection, request: Request) -> Response | None:
+    def _admit(self, link: ServerConnection, request: Request) -> Response | None:
         """Let a client in, or not: a box that refuses or boots just drops the connection."""
         if request.path.partition("?")[0] != PATH:
             return link.respond(HTTPStatus.NOT_FOUND, "")
         if self.faults.refuse or not self.box.online:
             link.transport.abort()
-            await link.wait_closed()
         return None

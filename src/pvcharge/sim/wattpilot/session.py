@@ -161,9 +161,14 @@ class Session:
         self._sends_full_status = False
 
     async def _publish(self) -> None:
-        """Send what has changed, every few seconds, until the box reboots."""
+        """Send what has changed, every few seconds, until the box reboots.
+
+        A frozen box does not even notice that it has rebooted: its clients hold orphaned connections.
+        """
         while True:
             await pause(self._clock, self._rng.uniform(*DELTA_PAUSE_S))
+            if self._faults.freeze:
+                continue
             if self._box.properties["rbc"] != self._boot_count:
                 self._link.transport.abort()
                 return
