@@ -173,8 +173,12 @@ class Decision:
 
     @property
     def binding(self) -> bool:
-        """Whether the charger may be set to it: nothing is written before the charger has been heard."""
-        return self.reason is not Reason.NO_STATUS
+        """Whether the charger may be set to it.
+
+        Nothing is written before the charger has been heard, nor what the driver of the car set by hand: a
+        box in a mode of its own has no setpoint that could be written without changing it.
+        """
+        return self.reason not in (Reason.NO_STATUS, Reason.BY_HAND)
 
 
 @dataclass(frozen=True, slots=True)

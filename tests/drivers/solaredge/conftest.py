@@ -10,7 +10,6 @@ from unittest.mock import Mock
 from zoneinfo import ZoneInfo
 
 import aiohttp
-import aioresponses.core
 import pytest
 from aioresponses import aioresponses
 
@@ -95,6 +94,6 @@ async def inverter(
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
     """Answer requests without a network."""
     if AIOHTTP_VERSION >= (3, 14):
-        monkeypatch.setattr(aioresponses.core, "ClientResponse", ResponseWithWriter)
+        monkeypatch.setattr("aioresponses.core.ClientResponse", ResponseWithWriter)
     with aioresponses() as mocked:
         yield mocked

@@ -102,6 +102,12 @@ def test_what_is_missing_is_none(
     assert (reading.pv_w, reading.grid_w, reading.load_w) == expected
 
 
+def test_an_unknown_battery_excuses_a_gap() -> None:
+    """When the battery's power is missing, nobody can say whether the rest balances."""
+    reading = parse(flow("kW", "PV>Load", GRID=0.0, LOAD=1.0, PV=3.0, STORAGE={"status": "Charging"}))
+    assert (reading.pv_w, reading.battery_w) == (3000.0, None)
+
+
 def test_missing_connections_leave_a_still_grid() -> None:
     """Some sites never send connections; with no power at the grid none are needed."""
     document = flow("kW", GRID=0.0, LOAD=1.0, PV=1.0)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 from pvcharge.drivers.base import AuthError, DriverError, PermanentError, TransientError
 
@@ -22,7 +23,7 @@ _NO_ACCESS = (
 )
 _GONE = (
     'SolarEdge retired this API; V1 ended on 2026-11-03. Use api = "v2", or read the inverter in the house '
-    'by driver = "solaredge_modbus"'
+    "by Modbus TCP"
 )
 _REFUSALS: dict[int, tuple[type[DriverError], str]] = {
     HTTPStatus.UNAUTHORIZED: (AuthError, f"the credentials are refused; check api_key, or {LOGIN_HINT}"),
@@ -40,7 +41,7 @@ class Answer:
     Attributes:
         where: which request of which site, free of secrets.
         at: when it was received.
-        body: free of the secrets that were sent, if the status is an error.
+        secrets: what was sent that no message may show, should the server repeat it.
     """
 
     where: str
@@ -48,12 +49,15 @@ class Answer:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def remaining_in_minute(self) -> int | None:
         """What the server grants for the rest of this clock minute, None if it does not say."""
-        text = self.headers.get(_REMAINING, "")
-        return int(text) if text.isascii() and text.isdigit() else None
+        try:
+            return int(self.headers.get(_REMAINING, ""))
+        except ValueError:
+            return None
 
     @property
     def month_is_spent(self) -> bool:
@@ -62,7 +66,7 @@ class Answer:
         V2 tells it from the refusal for the minute only by what is missing from it.
         """
         refused = self.status == HTTPStatus.TOO_MANY_REQUESTS
-        return refused and bool(self.remaining_in_minute) and "retry-after" not in self.headers
+        return refused and (self.remaining_in_minute or 0) > 0 and "retry-after" not in self.headers
 
     def json(self) -> Any:
         """Return the body.
@@ -88,7 +92,7 @@ def understand(answer: Answer) -> Any:
 
 
 def problem(answer: Answer) -> str:
-    """Return what the server says about its refusal, in a few words; empty if it says nothing."""
+    """Return what the server says about its refusal, in a few words without secrets, or nothing."""
     try:
         document = answer.json()
     except TransientError:
@@ -97,8 +101,16 @@ def problem(answer: Answer) -> str:
         return ""
     for key in ("detail", "error_description", "title", "error"):
         if isinstance(text := document.get(key), str):
-            return " ".join(text.split())[:_DETAIL_LENGTH]
+            return " ".join(_scrub(text, answer.secrets).split())[:_DETAIL_LENGTH]
     return ""
+
+
+def _scrub(text: str, secrets: tuple[str, ...]) -> str:
+    """Blacken secrets, also those within a URL."""
+    text = unquote(text)
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
 
 
 def refusal(answer: Answer, error: type[DriverError], advice: str) -> DriverError:

@@ -13,7 +13,7 @@ from pvcharge.drivers.solaredge.powerflow import parse_power_flow
 from pvcharge.drivers.solaredge.schedule import Cadence, LastRead, Live, Quarters, Schedule, is_wanted
 from pvcharge.drivers.solaredge.settings import SolarEdgeSettings
 from pvcharge.drivers.solaredge.sun import Sun
-from pvcharge.drivers.solaredge.telemetry import parse_quarters
+from pvcharge.drivers.solaredge.telemetry import parse_quarters, quarter_start
 from pvcharge.model import PowerFlow
 
 log = structlog.get_logger(__name__)
@@ -115,7 +115,7 @@ class SolarEdgeInverter:
     async def _read_quarters(self) -> tuple[PowerFlow, ...]:
         now = self._clock.now()
         seen_until = self._seen_until
-        start = max(seen_until or now - _FIRST_WINDOW, now - _LONGEST_WINDOW)
+        start = quarter_start(max(seen_until or now - _FIRST_WINDOW, now - _LONGEST_WINDOW))
         meters = await self._client.quarters("meters/telemetry", start, now, urgent=self._urgent)
         storage = None
         if self._settings.has_battery:  # not optional: a battery that empties into the car must be seen

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 import structlog
 
@@ -101,7 +101,7 @@ def extract_code(pasted: str, site_id: int) -> str:
         AuthError: access was denied, was granted to another site, or there is no code in it.
     """
     pasted = pasted.strip()
-    query = {key: values[0] for key, values in parse_qs(urlsplit(pasted).query).items()}
+    query = {key: values[0] for key, values in parse_qs(pasted.partition("?")[2].partition("#")[0]).items()}
     if "error" in query:
         raise AuthError(f"SolarEdge granted no access: {query['error']}")
     granted = query.get("site_id", str(site_id))
@@ -213,7 +213,7 @@ class TokenKeeper:
         await asyncio.to_thread(write_json, self._path, tokens.to_file())
 
     async def _take_from_file(self) -> None:
-        """Take the file's pair if it is newer: after a full disk, it is the older one."""
+        """Take the file's pair, unless that is the older one, as it is after a full disk."""
         try:
             document = await asyncio.to_thread(read_json, self._path)
         except OSError as error:
@@ -224,5 +224,6 @@ class TokenKeeper:
             stored = Tokens.from_file(document)
         except TransientError as error:
             raise AuthError(f"{self._path} holds no login; {LOGIN_HINT}") from error
-        if self._tokens is None or stored.expires_at > self._tokens.expires_at:
+        held = self._tokens
+        if held is None or held.refresh == self._refused or stored.expires_at > held.expires_at:
             self._tokens = stored

@@ -6,14 +6,14 @@ as the budget lasts. In between one read in six hours keeps the page and the log
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Protocol
 
 from pvcharge.drivers.base import Demand
 from pvcharge.drivers.solaredge.budget import Budget
 from pvcharge.drivers.solaredge.sun import Sun
-from pvcharge.drivers.solaredge.telemetry import QUARTER
+from pvcharge.drivers.solaredge.telemetry import QUARTER, quarter_start
 
 IDLE = timedelta(hours=6)
 _PUBLISHED_AFTER = timedelta(minutes=6)  # a finished quarter is readable six minutes after its end
@@ -57,7 +57,7 @@ class Quarters:
 
     def next_at(self, last: LastRead, pace_s: float) -> datetime:
         """Return the publication of the next quarter, or the retry for one that is overdue."""
-        due = _quarter_start(last.at - self.delay)  # end of the newest quarter that was due
+        due = quarter_start(last.at - self.delay)  # end of the newest quarter that was due
         retry_at = due + self.delay + _RETRY
         if (last.seen_until is None or last.seen_until < due) and last.at < retry_at:
             return retry_at
@@ -100,20 +100,17 @@ class Schedule:
 
     def next_read_at(self, now: datetime, demand: Demand, last: LastRead | None, *, urgent: bool) -> datetime:
         """Return when to read next, never before `now`; an urgent read may use the reserve."""
-        return max(now, self._due(now, demand, last), self.budget.frees_at(now, urgent=urgent))
+        due = self._due(now, demand, last, urgent=urgent)
+        return max(now, due, self.budget.frees_at(now, urgent=urgent))
 
-    def _due(self, now: datetime, demand: Demand, last: LastRead | None) -> datetime:
+    def _due(self, now: datetime, demand: Demand, last: LastRead | None, *, urgent: bool) -> datetime:
         if last is None:
             return now  # tells at once whether site and credentials are right
         if not is_wanted(demand):
             return last.at + IDLE
         if not self.sun.is_up(now):
             return self.sun.rises_at(now) or last.at + IDLE
-        pace_s = self.budget.pace_s(now, self.sun.daylight(now))
-        return self.cadence.next_at(last, pace_s * self.calls_per_read)
-
-
-def _quarter_start(at: datetime) -> datetime:
-    """Return the begin of the quarter hour that holds `at`; quarters are the same in all time zones."""
-    seconds = int(at.timestamp())
-    return datetime.fromtimestamp(seconds - seconds % int(QUARTER.total_seconds()), UTC)
+        if urgent:
+            return self.cadence.next_at(last, 0.0)
+        pace_s = self.budget.pace_s(now, self.sun.daylight(now)) * self.calls_per_read
+        return self.cadence.next_at(last, min(pace_s, IDLE.total_seconds()))

@@ -2,9 +2,28 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+
+def _one_word(secret: SecretStr) -> SecretStr:
+    """Drop the line break of a file; what remains must fit into a header."""
+    word = secret.get_secret_value().strip()
+    if not word or not word.isascii() or not word.isprintable() or " " in word:
+        raise ValueError("must be one word of printable ASCII characters")
+    return SecretStr(word)
+
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s?#@]+$")]
+Secret = Annotated[SecretStr, AfterValidator(_one_word)]
 
 
 class SolarEdgeSettings(BaseModel):
@@ -33,9 +52,9 @@ class SolarEdgeSettings(BaseModel):
     data: Literal["quarter", "live"] = "quarter"
     base_url: Url = "https://monitoringapi.solaredge.com"
     authorize_url: Url = "https://connect.solaredge.com/authorize"
-    api_key: SecretStr | None = None
+    api_key: Secret | None = None
     client_id: str | None = None
-    client_secret: SecretStr | None = None
+    client_secret: Secret | None = None
     has_battery: bool = False
     fetch_production: bool = False
     calls_per_month: PositiveInt = 2000
@@ -62,16 +81,6 @@ class SolarEdgeSettings(BaseModel):
     @classmethod
     def _without_last_slash(cls, url: str) -> str:
         return url.rstrip("/")
-
-    @field_validator("api_key", "client_secret")
-    @classmethod
-    def _one_printable_word(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is None:
-            return None
-        word = secret.get_secret_value().strip()
-        if not word or not word.isascii() or not word.isprintable() or " " in word:
-            raise ValueError("must be one word of printable ASCII characters")
-        return SecretStr(word)
 
     @model_validator(mode="after")
     def _has_credentials(self) -> Self:

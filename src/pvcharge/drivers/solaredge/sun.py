@@ -8,8 +8,8 @@ from astral.sun import elevation
 
 _DAWN_DEG = -1.0  # panels wake a little before the sun is above the horizon
 _DAY = timedelta(hours=24)
-_STEP = timedelta(minutes=5)
-_COARSE_STEP = timedelta(minutes=30)
+_STEP = timedelta(minutes=10)
+_COARSE_STEP = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Sun:
         return elevation(Observer(self.latitude_deg, self.longitude_deg), at) > _DAWN_DEG
 
     def rises_at(self, now: datetime) -> datetime | None:
-        """Return when the sun is up next, to five minutes; None if not within a day."""
+        """Return when the sun is up next, to ten minutes; None if not within a day."""
         return self._next(now, up=True)
 
     def daylight(self, now: datetime) -> Daylight:

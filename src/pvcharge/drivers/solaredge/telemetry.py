@@ -5,7 +5,7 @@ series with its own unit; a timestamp names the start of its bucket. The site's 
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pvcharge.drivers.solaredge.fields import as_list, as_mapping, as_number, as_text, as_time, unusable
@@ -19,6 +19,12 @@ _PERCENT = {"PERCENTAGE": 1.0, "PERCENTAGE_100": 1.0}
 _FULL_PCT = 100.0
 
 Series = dict[datetime, float]  # start of the quarter, UTC -> value; nulls are left out
+
+
+def quarter_start(at: datetime) -> datetime:
+    """Return the begin of the quarter hour that holds `at`; quarters are the same in all time zones."""
+    seconds = int(at.timestamp())
+    return datetime.fromtimestamp(seconds - seconds % int(QUARTER.total_seconds()), UTC)
 
 
 def parse_quarters(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from urllib.parse import quote
 
 import aiohttp
 
@@ -15,7 +14,6 @@ from pvcharge.model import Clock
 _TIMEOUT = aiohttp.ClientTimeout(total=30.0, sock_connect=10.0)  # real seconds, also in accelerated time
 _LARGEST_BODY = 1 << 20
 _CHUNK = 1 << 14
-_FIRST_ERROR = 400
 
 
 class Transport:
@@ -87,9 +85,7 @@ class Transport:
         except aiohttp.ClientError as error:
             reason = error.strerror if isinstance(error, OSError) else type(error).__name__
             raise TransientError(f"{where}: {reason}") from None
-        if response.status >= _FIRST_ERROR:
-            body = _scrub(body.decode(errors="replace"), secrets).encode()
-        answer = Answer(where, self._clock.now(), response.status, response.headers, body)
+        answer = Answer(where, self._clock.now(), response.status, response.headers, body, secrets)
         if answer.remaining_in_minute == 0:
             self._held_until = answer.at.replace(second=0, microsecond=0) + timedelta(minutes=1)
         return answer
@@ -122,10 +118,3 @@ async def _bounded_body(response: aiohttp.ClientResponse, where: str) -> bytes:
         if len(body) > _LARGEST_BODY:
             raise TransientError(f"{where}: the answer is larger than {_LARGEST_BODY} bytes")
     return bytes(body)
-
-
-def _scrub(text: str, secrets: tuple[str, ...]) -> str:
-    for secret in secrets:
-        for spelling in (secret, quote(secret, safe="")):
-            text = text.replace(spelling, "***")
-    return text
