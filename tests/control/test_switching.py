@@ -75,6 +75,19 @@ def test_a_state_that_is_not_allowed_is_left() -> None:
     assert regret.best(0, (1, 3)) == 1
 
 
+@pytest.mark.parametrize("phase_switch_cost_wh", [5.0, 22.5, 30.0, 1000.0])
+def test_a_phase_switch_never_goes_by_way_of_off(phase_switch_cost_wh: float) -> None:
+    """However dear a phase switch is made, stopping in between is no way around its price."""
+    regret, present = Regret(ALL, 15.0, phase_switch_cost_wh), 1
+    for _ in range(500):
+        regret.observe(LADDER, 2000.0, 5.0)
+    for _ in range(500):
+        regret.observe(LADDER, 8000.0, 5.0)
+        present = regret.best(present, ALL)
+        assert present != 0
+    assert present == 3
+
+
 def make_limits(**settings: float) -> SwitchLimits:
     """Return limits with these settings."""
     return SwitchLimits(ControlSettings.model_validate(settings))

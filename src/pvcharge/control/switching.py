@@ -19,7 +19,8 @@ class Regret:
 
     def __init__(self, phases: tuple[int, ...], start_cost_wh: float, phase_switch_cost_wh: float) -> None:
         self._start_cost_wh = start_cost_wh
-        self._phase_switch_cost_wh = phase_switch_cost_wh
+        # Stopping and starting on other phases must not look cheaper than the switch itself.
+        self._phase_switch_cost_wh = min(phase_switch_cost_wh, 1.5 * start_cost_wh)
         self._phases = phases
         self._work_wh: dict[int, float] = dict.fromkeys(phases, 0.0)
         self._pairs = [(a, b, self.price_wh(a, b)) for a in phases for b in phases if a != b]
