@@ -34,14 +34,22 @@ class SystemClock:
 
 
 class FastClock:
-    """Starts at a chosen time and runs `speed` times as fast as the event loop's own clock."""
+    """Starts at a chosen time and runs `speed` times as fast as the event loop's own clock.
 
-    def __init__(self, start: datetime, speed: float) -> None:
+    Args:
+        start: the time it shows at first, UTC-aware.
+        speed: its seconds per real second.
+        since_unix_s: when it showed `start`, in seconds of the epoch, for clocks that several processes
+            share; None = now.
+    """
+
+    def __init__(self, start: datetime, speed: float, since_unix_s: float | None = None) -> None:
         if speed <= 0:
             raise ValueError(f"speed must be above 0, not {speed}")
         self.speed = speed
         self._start = start
-        self._loop_start_s = asyncio.get_running_loop().time()
+        elapsed_s = 0.0 if since_unix_s is None else time.time() - since_unix_s
+        self._loop_start_s = asyncio.get_running_loop().time() - elapsed_s
 
     def now(self) -> datetime:
         """Return the accelerated time, UTC-aware."""
