@@ -95,28 +95,23 @@ def make_charger(config: Config, clock: Clock) -> Charger:
 
 
 async def serve(app: App, notifier: Notifier) -> None:
-    """Run a daemon until SIGTERM or SIGINT; a second signal ends it at once."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    main = asyncio.ensure_future(app.run())
+    """Run a daemon until SIGTERM or SIGINT; a second signal ends it at once.
 
-    def on_signal() -> None:
-        if stop.is_set():
-            raise SystemExit(1)
-        stop.set()
+    Raises:
+        BaseExceptionGroup: a fault ended it.
+    """
+    async with asyncio.TaskGroup() as group:
+        daemon = group.create_task(app.run(), name="daemon")
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    notifier.ready(f"running as {app.config.role}")
-    log.info("started", role=app.config.role, site=app.config.site.name)
-    stopped = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait((main, stopped), return_when=asyncio.FIRST_COMPLETED)
-        notifier.stopping()
-        log.info("stopping")
-    finally:
-        stopped.cancel()
-        main.cancel()
-        (result,) = await asyncio.gather(main, return_exceptions=True)
-    if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
-        raise result
+        def stop() -> None:
+            if daemon.cancelling():
+                raise SystemExit(1)
+            notifier.stopping()
+            log.info("stopping")
+            daemon.cancel()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+        notifier.ready(f"running as {app.config.role}")
+        log.info("started", role=app.config.role, site=app.config.site.name)

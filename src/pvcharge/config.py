@@ -1,13 +1,12 @@
 """TOML and environment -> validated settings, or one list of everything that is wrong.
 
-Each room exports the settings it understands; this module joins them. Every problem names the file,
-the key and the reason. Secrets come from `<key>_file` keys or systemd credentials, or stand in the file
-if nobody else can read it.
+Each room exports the settings it understands; this module joins them. Secrets come from `<key>_file` keys
+or systemd credentials, or stand in the file if nobody else can read it.
 """
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,24 +14,18 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from pvcharge.control import ControlSettings
 from pvcharge.drivers.base import CHARGERS, INVERTERS, Driver, UnknownDriverError, find, names
 from pvcharge.log import LogSettings
-from pvcharge.secret_files import SecretError, resolve_secrets
+from pvcharge.problems import ENV_DELIMITER, ENV_PREFIX, Location, Problems
+from pvcharge.secret_files import resolve_secrets
 from pvcharge.tasks.charger_task import EdgeSettings
 
-UNITS = {
-    "a": "amperes",
-    "deg": "degrees",
-    "pct": "percent",
-    "s": "seconds",
-    "v": "volts",
-    "w": "watts",
-    "wh": "watt-hours",
-}
+KINDS: dict[str | int, str] = {"inverter": INVERTERS, "charger": CHARGERS}
+SERVICE_STATE_DIR = Path("/var/lib/pvcharge")
 
 
 class ConfigError(Exception):
@@ -62,8 +55,8 @@ class SiteSettings(BaseModel):
     def _known(cls, value: str) -> str:
         if value not in available_timezones():
             near = get_close_matches(value, available_timezones(), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "; write it like Europe/Vienna"
-            raise ValueError(f"unknown time zone {value!r}{hint}")
+            hint = f"did you mean {near[0]}?" if near else "write it like Europe/Vienna"
+            raise ValueError(f"unknown time zone; {hint}")
         return value
 
     @property
@@ -72,10 +65,10 @@ class SiteSettings(BaseModel):
         return ZoneInfo(self.timezone)
 
 
-class _File(BaseSettings):
+class _File(BaseModel):
     """The shape of the whole file; driver tables are validated by their drivers afterwards."""
 
-    model_config = SettingsConfigDict(extra="forbid", env_prefix="PVCHARGE_", env_nested_delimiter="__")
+    model_config = ConfigDict(extra="forbid")
 
     role: Literal["standalone"] = "standalone"
     state_dir: Path | None = None
@@ -86,18 +79,22 @@ class _File(BaseSettings):
     edge: EdgeSettings = EdgeSettings()
     log: LogSettings = LogSettings()
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file, which comes in as keyword arguments."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
+
+class _Overrides(BaseSettings, _File):
+    """The same from the environment: `PVCHARGE_CONTROL__OBJECTIVE`; lists and whole tables as JSON."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER)
+
+
+class _Environment(EnvSettingsSource):
+    """Reads the environment; what is no JSON stays text, to be refused by its key like any wrong value."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Parse JSON, if it is any."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,39 +129,42 @@ def load(path: Path) -> Config:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError([f"{path}: no such file; copy config.example.toml there and edit it"]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: cannot be read: {error}"]) from error
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{path}: no UTF-8 text; save it as UTF-8"]) from None
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{path}: no valid TOML: {error}"]) from error
+        raise ConfigError([f"{path}: no valid TOML: {error}"]) from None
     return build(tables, path)
 
 
 def build(tables: Mapping[str, Any], path: Path) -> Config:
-    """Validate tables as they stand in a file; `path` is for messages and for relative secret files."""
+    """Validate tables as they stand in a file; `path` is for messages and for relative secret files.
+
+    Raises:
+        ConfigError: with every problem found.
+    """
+    environment = _Environment(_Overrides)()
+    merged = _merge(tables, environment)
+    problems = Problems(path, environment, _File)
+    parsed = None
     try:
-        parsed = _File(**tables)
+        parsed = _File.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError([_problem(path, (), item, _File) for item in error.errors()]) from error
-    problems: list[str] = []
-    inverters = [
-        _device(INVERTERS, table, path, ("inverter", number), problems)
-        for number, table in enumerate(parsed.inverter, start=1)
-    ]
-    charger = _device(CHARGERS, parsed.charger, path, ("charger",), problems)
-    seen = [device.settings.name for device in (*inverters, charger) if device]
-    problems += [
-        f"{path}: two devices are called {name!r}; give each its own name"
-        for name in sorted(set(seen))
-        if seen.count(name) > 1
-    ]
-    if problems or charger is None:
-        raise ConfigError(problems)
+        problems.add_errors(error, _File)
+    devices = {
+        location: _device(location, table, path, problems) for location, table in _device_tables(merged)
+    }
+    _refuse_same_names(devices, problems)
+    charger = devices.pop(("charger",))
+    if parsed is None or charger is None or problems.lines:
+        raise ConfigError(problems.lines)
     return Config(
         role=parsed.role,
         site=parsed.site,
-        inverters=tuple(device for device in inverters if device),
+        inverters=tuple(device for device in devices.values() if device),
         charger=charger,
         control=parsed.control,
         edge=parsed.edge,
@@ -174,82 +174,70 @@ def build(tables: Mapping[str, Any], path: Path) -> Config:
 
 
 def default_state_dir() -> Path:
-    """Return where tokens and counters survive: systemd's state directory, else the user's."""
+    """Return where tokens and counters survive: the service's state directory, else the user's.
+
+    Who runs `pvcharge login` beside the service must find the same place as the service.
+    """
     systemd = os.environ.get("STATE_DIRECTORY")
     if systemd:
         return Path(systemd.split(":")[0])
+    if os.access(SERVICE_STATE_DIR, os.W_OK):
+        return SERVICE_STATE_DIR
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "pvcharge"
 
 
-def _device(
-    kind: str, table: Mapping[str, Any], path: Path, where: tuple[str | int, ...], problems: list[str]
-) -> Device | None:
-    name = table.get("driver")
-    label = _label(where)
-    if not isinstance(name, str):
-        problems.append(f"{path}: {label}: driver is missing; one of: {', '.join(names(kind))}")
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one set of tables over another, key by key."""
+    merged = {**below, **above}
+    for key in below.keys() & above.keys():
+        if isinstance(below[key], Mapping) and isinstance(above[key], Mapping):
+            merged[key] = _merge(below[key], above[key])
+    return merged
+
+
+def _device_tables(merged: Mapping[str, Any]) -> Iterator[tuple[Location, Any]]:
+    """Yield the table of every device, the inverters in their order; of any type, as it stands there."""
+    inverters = merged.get("inverter")
+    if isinstance(inverters, list):
+        for number, table in enumerate(inverters):
+            yield ("inverter", number), table
+    yield ("charger",), merged.get("charger")
+
+
+def _device(location: Location, table: Any, path: Path, problems: Problems) -> Device | None:
+    """Validate a device's table by its driver; what is no table has been refused before."""
+    if not isinstance(table, Mapping):
         return None
-    try:
-        driver = find(kind, name)
-    except UnknownDriverError as error:
-        near = get_close_matches(name, names(kind), n=1)
-        problems.append(f"{path}: {label}: {error}{f'; did you mean {near[0]!r}?' if near else ''}")
+    driver = _driver(KINDS[location[0]], table.get("driver"), location, problems)
+    if driver is None:
         return None
+    in_file = [key for key in table if problems.variable((*location, key)) is None]
+    resolved, secret_problems = resolve_secrets(table, driver.settings, path, in_file)
+    for key, reason in secret_problems.items():
+        problems.add((*location, key), reason)
     try:
-        settings = driver.settings.model_validate(resolve_secrets(table, driver.settings, path))
-    except SecretError as error:
-        problems.append(f"{path}: {label}: {error}")
+        return Device(driver, driver.settings.model_validate(resolved))
     except ValidationError as error:
-        problems += [_problem(path, where, item, driver.settings) for item in error.errors()]
-    else:
-        return Device(driver, settings)
-    return None
+        problems.add_errors(error, driver.settings, location)
+        return None
 
 
-def _label(where: tuple[str | int, ...]) -> str:
-    if len(where) > 1 and isinstance(where[1], int):
-        return f"[[{where[0]}]] number {where[1]}"
-    return f"[{where[0]}]"
+def _driver(kind: str, name: Any, location: Location, problems: Problems) -> Driver | None:
+    try:
+        return find(kind, name)
+    except UnknownDriverError:
+        installed = names(kind)
+        near = get_close_matches(str(name), installed, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"installed are: {', '.join(installed)}"
+        problems.add((*location, "driver"), f"{'is missing' if name is None else 'no such driver'}; {hint}")
+        return None
 
 
-def _problem(path: Path, where: tuple[str | int, ...], item: ErrorDetails, model: type[BaseModel]) -> str:
-    """Put one of pydantic's errors into a line of ours."""
-    loc = [part for part in item["loc"] if part not in ("function-after", "tuple")]
-    key = ".".join(str(part) for part in loc)
-    prefix = f"{path}: {_label(where)}: " if where else f"{path}: "
-    if item["type"] == "extra_forbidden":
-        return f"{prefix}{key}: unknown key{_nearest(str(loc[-1]), _parent(model, loc))}"
-    if item["type"] == "missing":
-        return f"{prefix}{key}: is missing"
-    given = item["input"]
-    shown = f", not {given!r}" if isinstance(given, (str, int, float, bool)) and not _secret(key) else ""
-    reason = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    if item["type"] == "value_error":
-        return f"{prefix}{key}: {reason}" if key else f"{prefix}{reason}"
-    unit = UNITS.get(key.rsplit("_", 1)[-1], "") if isinstance(given, str) else ""
-    return f"{prefix}{key}: must be {reason}{f' (a plain number of {unit})' if unit else ''}{shown}"
-
-
-def _secret(key: str) -> bool:
-    return any(word in key for word in ("password", "secret", "key", "token"))
-
-
-def _parent(model: type[BaseModel], loc: list[Any]) -> type[BaseModel]:
-    """Follow a location to the model that holds its last part."""
-    for part in loc[:-1]:
-        field = model.model_fields.get(str(part))
-        if field and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            model = field.annotation
-    return model
-
-
-def _nearest(key: str, model: type[BaseModel]) -> str:
-    valid = sorted(model.model_fields)
-    stem = key.rsplit("_", 1)[0]
-    same_stem = [name for name in valid if name.rsplit("_", 1)[0] == stem and "_" in name]
-    near = same_stem or get_close_matches(key, valid, n=1)
-    if not near:
-        return f"; valid here: {', '.join(valid)}"
-    unit = UNITS.get(near[0].rsplit("_", 1)[-1]) if same_stem else None
-    return f"; did you mean {near[0]}{f' (in {unit})' if unit else ''}?"
+def _refuse_same_names(devices: Mapping[Location, Device | None], problems: Problems) -> None:
+    seen: set[str] = set()
+    for location, device in devices.items():
+        if device and device.settings.name in seen:
+            problems.add((*location, "name"), "another device has this name; give each its own")
+        elif device:
+            seen.add(device.settings.name)

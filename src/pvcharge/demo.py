@@ -35,6 +35,7 @@ PASSWORD, API_KEY, CLIENT_ID, CLIENT_SECRET = "demo-password", "DEMOKEY", "demo-
 A_DAY_IN_JUNE = datetime(2026, 6, 15, tzinfo=UTC)
 PAST_S = 4 * 3600.0  # that the cloud already knows
 HOUSE_STEP_S = 5.0
+CAR_COMES_S = 60.0  # after the daemon has heard the charger
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,6 @@ class Demo:
             for server in (self.cloud, self.charger):
                 await server.start()
                 stack.push_async_callback(server.aclose)
-            self.box.plug(self.car)
             settings = config.build(self._tables(), Path("demo"))
             if self.options.api == "v2":
                 await self._log_in(settings)
@@ -115,6 +115,7 @@ class Demo:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self._let_time_pass(), name="house"),
+                    group.create_task(self._let_car_come(app), name="car"),
                     group.create_task(self._count(app), name="counts"),
                     group.create_task(app.run(), name="daemon"),
                 ]
@@ -147,6 +148,14 @@ class Demo:
         while True:
             self.house.advance(self.clock.now())
             await self.clock.sleep(HOUSE_STEP_S)
+
+    async def _let_car_come(self, app: App) -> None:
+        """Plug the car in when the daemon has taken over the charger, as in a house where it always runs."""
+        async for event in app.feed.subscribe():
+            if isinstance(event, Lease):
+                await self.clock.sleep(CAR_COMES_S)
+                self.box.plug(self.car)
+                return
 
     async def _count(self, app: App) -> None:
         last: Lease | None = None

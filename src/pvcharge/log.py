@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
@@ -13,10 +13,19 @@ from pydantic import BaseModel, ConfigDict
 MASK = "***"
 _SECRET_KEY = re.compile(r"password|secret|token|api_?key|authorization|hmac", re.IGNORECASE)
 _SECRET_IN_TEXT = re.compile(
-    r"(?P<name>api_key|access_token|refresh_token|client_secret|password|code)(?P<equals>[\"']?\s*[=:]\s*[\"']?)"
-    r"(?P<value>[^\s\"'&,}]+)",
-    re.IGNORECASE,
+    r"""
+    (?P<name>
+        (?: api[_-]?key | [a-z]+_token | client_secret | password | hmac ) ["']? \s* [=:] \s*
+        | \b (?: token | secret ) ["']? \s* = \s*  # no colon: "token: expired" is a sentence
+        | [?&] code =                                # an exit code is no secret, that of a login is
+        | authorization ["']? \s* [=:] \s* ["']? (?: \w+ \s+ )?
+        | \b bearer \s+
+    )
+    (?: "[^"]*" | '[^']*' | [^\s"'&]+ )
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
+_PASSWORD_IN_URL = re.compile(r"(?P<user>://[^/\s:@]*:)[^/\s]+@")
 
 
 class LogSettings(BaseModel):
@@ -30,44 +39,59 @@ class LogSettings(BaseModel):
 
 def scrub(text: str) -> str:
     """Mask what looks like a secret in a text of unknown origin."""
-    return _SECRET_IN_TEXT.sub(rf"\g<name>\g<equals>{MASK}", text)
+    return _PASSWORD_IN_URL.sub(rf"\g<user>{MASK}@", _SECRET_IN_TEXT.sub(rf"\g<name>{MASK}", text))
+
+
+def _masked(key: str, value: Any) -> Any:
+    """Return a value that may be written under this key; what is neither number nor table becomes text."""
+    if _SECRET_KEY.search(key):
+        return MASK
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(inner): _masked(str(inner), its) for inner, its in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked(key, each) for each in value]
+    return scrub(str(value))
 
 
 def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for key, value in event.items():
-        if _SECRET_KEY.search(key):
-            event[key] = MASK
-        elif isinstance(value, str):
-            event[key] = scrub(value)
-    return event
+    return {key: _masked(key, value) for key, value in event.items()}
 
 
 def set_up(settings: LogSettings) -> None:
     """Configure structlog and the standard library's logging to write to stderr."""
-    console = settings.format == "console" or (
-        settings.format == "auto" and sys.stderr.isatty() and "JOURNAL_STREAM" not in os.environ
-    )
-    shared: list[Any] = [
+    stamp: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     # Tracebacks become text before masking, since a foreign exception may hold a URL with a key.
-    finish: list[Any] = [structlog.processors.format_exc_info, _mask]
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors="NO_COLOR" not in os.environ and sys.stderr.isatty())
-        if console
-        else structlog.processors.JSONRenderer()
-    )
+    finish: list[Any] = [structlog.processors.format_exc_info, _mask, _renderer(settings.format)]
     structlog.configure(
-        processors=[*shared, *finish, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(settings.level),
+        processors=[*stamp, *finish],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[settings.level.upper()]
+        ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*finish, renderer])
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*stamp, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
+        )
     )
     # Libraries are heard only when something is wrong; what they say is masked like our own.
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _renderer(form: str) -> Any:
+    on_terminal = sys.stderr.isatty()
+    if form == "json" or (form == "auto" and (not on_terminal or "JOURNAL_STREAM" in os.environ)):
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(
+        colors=on_terminal and "NO_COLOR" not in os.environ,
+        exception_formatter=structlog.dev.plain_traceback,
+    )

@@ -190,6 +190,14 @@ class ModeCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsCommand:
+    """The user's own limits of the current, within the configured ones; None leaves one as it is."""
+
+    min_current_a: int | None = None
+    max_current_a: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """A setpoint that is good for a while: unless renewed, the edge falls back to its own settings."""
 

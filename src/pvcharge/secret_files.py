@@ -2,65 +2,90 @@
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
 
 SUFFIX = "_file"
+# Stands in for a secret that cannot be had, so that the rest of its table is checked all the same.
+PLACEHOLDER = "unavailable"
 
 
 class SecretError(Exception):
     """A secret cannot be had, or others could have it; never holds the secret itself."""
 
 
-def resolve_secrets(table: Mapping[str, Any], model: type[BaseModel], config: Path) -> dict[str, Any]:
-    """Return a driver's table with every `<key>_file` replaced by `<key>`, the file's content.
+def secret_names(model: type[BaseModel]) -> list[str]:
+    """Return the settings of a model that hold secrets, sorted."""
+    return sorted(name for name, field in model.model_fields.items() if _is_secret(field.annotation))
 
-    A relative name is looked up among systemd's credentials first, then beside the configuration file.
+
+def resolve_secrets(
+    table: Mapping[str, Any], model: type[BaseModel], config: Path, in_file: Collection[str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Replace every `<key>_file` of a driver's table by `<key>`, the file's content.
+
+    A plain name is looked up among systemd's credentials first, then beside the configuration file.
 
     Args:
-        table: as in the configuration file.
+        table: as configured.
         model: the driver's settings, which tell what is secret.
         config: the configuration file; it must be private where it holds a secret itself.
+        in_file: keys that stand in that file, rather than in the environment.
 
-    Raises:
-        SecretError: a file is missing, empty or open to other users.
+    Returns:
+        The table with its secrets, and by key what is wrong with them.
     """
-    secrets = {name for name, field in model.model_fields.items() if _is_secret(field.annotation)}
     resolved = dict(table)
-    for name in sorted(secrets):
+    problems: dict[str, str] = {}
+    for name in secret_names(model):
         file_key = name + SUFFIX
-        if file_key not in resolved:
-            if name in resolved and _others_may_read(config):
-                raise SecretError(
-                    f"{name}: the file holds a secret and other users can read it; "
-                    f"run chmod 600 on it, or use {file_key}"
-                )
-            continue
-        if name in resolved:
-            raise SecretError(f"{name} and {file_key} are both given; keep one")
-        resolved[name] = _read(file_key, str(resolved.pop(file_key)), config.parent)
-    return resolved
+        if file_key in table:
+            file_name = resolved.pop(file_key)
+            if name in table:
+                problems[file_key] = f"{name} is given too; keep one of them"
+                continue
+            try:
+                resolved[name] = _read(file_name, config.parent)
+            except SecretError as error:
+                problems[file_key] = str(error)
+                resolved[name] = PLACEHOLDER
+        elif name in in_file and _others_may_read(config):
+            problems[name] = f"other users can read this file; run chmod 600 on it, or use {file_key}"
+    return resolved, problems
 
 
-def _read(key: str, name: str, beside: Path) -> str:
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    path = Path(credentials) / name if credentials else beside / name
-    if not (credentials and path.is_file()):
-        path = beside / name
-        if _others_may_read(path):
-            raise SecretError(f"{key}: other users can read {path}; run chmod 600 on it")
+def _read(name: Any, beside: Path) -> str:
+    """Return the content of a file. One that cannot be read stays unnamed: the name may be the secret."""
+    if not isinstance(name, str) or not name.isprintable():
+        raise SecretError("must be the name of a file, in quotes")
+    credential = _credential(name)
+    path = credential or beside / name
     try:
         secret = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        where = "" if Path(name).is_absolute() else f" in {beside}"
+        raise SecretError(f"there is no such file{where}; create it, with mode 600") from None
     except OSError as error:
-        raise SecretError(f"{key}: {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SecretError(f"{key}: {path} is no UTF-8 text") from error
+        raise SecretError(f"the file cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SecretError(f"{path} is no UTF-8 text") from None
+    if credential is None and _others_may_read(path):
+        raise SecretError(f"other users can read {path}; run chmod 600 on it")
     if not secret:
-        raise SecretError(f"{key}: {path} is empty")
+        raise SecretError(f"{path} is empty")
     return secret
+
+
+def _credential(name: str) -> Path | None:
+    """Return the credential of that name, which systemd has made readable for this process alone."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder or Path(name).name != name:
+        return None
+    path = Path(folder) / name
+    return path if path.is_file() else None
 
 
 def _others_may_read(path: Path) -> bool:
@@ -71,4 +96,5 @@ def _others_may_read(path: Path) -> bool:
 
 
 def _is_secret(annotation: Any) -> bool:
-    return annotation is SecretStr or SecretStr in getattr(annotation, "__args__", ())
+    """Whether a type is, or may be, a secret: `SecretStr`, also within a union or an `Annotated`."""
+    return annotation is SecretStr or any(_is_secret(part) for part in get_args(annotation))

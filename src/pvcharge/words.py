@@ -2,50 +2,62 @@
 
 from datetime import UTC, tzinfo
 
-from pvcharge.model import ChargerState, Decision, Reason
+from pvcharge.model import SINGLE_PHASE, ChargerState, Decision, Reason, Setpoint
 
 STATES = {
     ChargerState.UNKNOWN: "unknown",
     ChargerState.DISCONNECTED: "no car",
-    ChargerState.READY: "car plugged in",
+    ChargerState.READY: "car plugged in, not charging",
     ChargerState.CHARGING: "charging",
     ChargerState.COMPLETE: "car full or paused",
     ChargerState.ERROR: "fault",
 }
 
-# {surplus} and {needed} in kW, {age} of the newest reading, {until} when the limit ends.
+# {surplus} and {needed} in kW, {age} of the newest reading, {at} and {until} when a limit or a boost ends.
 SENTENCES = {
     Reason.NO_STATUS: "Waiting for the charger: it has not been heard for some time.",
     Reason.CHARGER_FAULT: "Not charging: the charger reports a fault.",
     Reason.CHARGER_LIMIT: "Not charging: cable, temperature or installation allow too little current.",
     Reason.NO_CAR: "No car is plugged in.",
     Reason.SWITCHED_OFF: "Switched off by you.",
-    Reason.BOOST: "Boost: full power.",
+    Reason.BOOST: "Boost: full power{until}.",
     Reason.BY_HAND: "Left as you set it at the charger.",
-    Reason.NO_DATA: "Waiting for the first reading of the inverter; the charger is left as it was found.",
+    Reason.NO_DATA: "Waiting for the first usable reading; the charger is left as it was found.",
     Reason.STALE_HOLD: "Holding {setpoint}: the newest reading is {age} old.",
     Reason.STALE_MINIMUM: "Charging at the minimum: no usable reading for {age}.",
     Reason.STALE_STOP: "Not charging: no usable reading for {age}.",
     Reason.FOLLOWING: "Following the surplus of {surplus}.",
     Reason.MINIMUM: "Charging at the minimum: the surplus of {surplus} is below it.",
-    Reason.TOO_LITTLE: "Waiting: surplus {surplus}, charging pays from {needed}.",
-    Reason.NOT_WORTH_IT: "Surplus down to {surplus}; stopping for a short dip would cost more than it saves.",
-    Reason.MIN_ON_TIME: "Surplus {surplus}: will stop when the minimum charging time ends{until}.",
-    Reason.MIN_OFF_TIME: "Surplus {surplus}: will start when the minimum pause ends{until}.",
-    Reason.SWITCH_LIMIT: "Surplus {surplus}: no further start or phase switch within this hour{until}.",
+    Reason.TOO_LITTLE: "Waiting for lasting surplus: {surplus} now, charging pays from {needed}.",
+    Reason.NOT_WORTH_IT: "Surplus {surplus}: a change for a short while would cost more than it saves.",
+    Reason.MIN_ON_TIME: "Surplus {surplus}: will stop when the minimum charging time ends{at}.",
+    Reason.MIN_OFF_TIME: "Surplus {surplus}: will start when the minimum pause ends{at}.",
+    Reason.SWITCH_LIMIT: "Surplus {surplus}: no further start or phase switch{until}.",
 }
 
 
 def explain(decision: Decision, timezone: tzinfo = UTC) -> str:
     """Return one sentence that says why a decision is as it is."""
-    until = decision.waits_until
+    end = decision.boost_until if decision.reason is Reason.BOOST else decision.waits_until
+    clock = f"{end.astimezone(timezone):%H:%M:%S}" if end else ""
     return SENTENCES[decision.reason].format(
         surplus=kilowatts(decision.surplus_w),
         needed=kilowatts(decision.needed_w),
         age=duration(decision.reading_age_s),
-        setpoint=decision.setpoint,
-        until=f", at {until.astimezone(timezone):%H:%M:%S}" if until else "",
+        setpoint=level(decision.setpoint),
+        at=f" at {clock}" if clock else "",
+        until=f" until {clock}" if clock else "",
     )
+
+
+def level(setpoint: Setpoint | None) -> str:
+    """Return what a charger is set to."""
+    if setpoint is None:
+        return "unknown"
+    if not setpoint.charges:
+        return "off"
+    phases = "1 phase" if setpoint.phases == SINGLE_PHASE else f"{setpoint.phases} phases"
+    return f"{setpoint.current_a} A on {phases}"
 
 
 def kilowatts(power_w: float | None) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from pvcharge import config, log
 from pvcharge.app import make_charger, make_inverters
@@ -14,6 +13,7 @@ from pvcharge.cli.options import add_config
 from pvcharge.clock import SystemClock
 from pvcharge.drivers.base import Charger, DriverError, Inverter
 from pvcharge.model import ChargerStatus, PowerFlow
+from pvcharge.words import STATES, level
 
 PROBE_S = 90.0  # a slow Wattpilot Flex needs a minute to log in
 
@@ -30,42 +30,53 @@ def run(args: argparse.Namespace) -> int:
     """Validate; exit code 78 for a bad configuration, 1 if a probed device does not answer."""
     settings = config.load(args.config)
     log.set_up(settings.log)
-    console = Console()
-    control = settings.control
-    phases = " and ".join(str(number) for number in control.phases)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(f"[green]OK[/] {escape(str(args.config))}")
-    inverters = ", ".join(f"{device.settings.name} ({device.driver.name})" for device in settings.inverters)
-    console.print(
-        escape(
-            f"role {settings.role}, site {settings.site.name}; inverters: {inverters}; "
-            f"charger: {settings.charger.settings.name} ({settings.charger.driver.name}), "
-            f"{control.min_current_a}..{control.max_current_a} A on {phases} phases; "
-            f"objective {control.objective.value}; state in {settings.state_dir}"
-        )
-    )
+    for label, value in _describe(settings).items():
+        console.print(f"  {label:<12}{escape(value)}")
     return asyncio.run(_probe(settings, console)) if args.probe else 0
 
 
+def _describe(settings: config.Config) -> dict[str, str]:
+    control, charger = settings.control, settings.charger
+    phases = " or ".join(str(number) for number in control.phases)
+    return {
+        "site": f"{settings.site.name}, role {settings.role}",
+        "inverters": ", ".join(
+            f"{device.settings.name} ({device.driver.name})" for device in settings.inverters
+        ),
+        "charger": f"{charger.settings.name} ({charger.driver.name}), "
+        f"{control.min_current_a} to {control.max_current_a} A on {phases} phases",
+        "objective": control.objective.value,
+        "state": str(settings.state_dir),
+    }
+
+
 async def _probe(settings: config.Config, console: Console) -> int:
+    """Ask all devices at once, print the answers in their order, and return the exit code."""
     clock = SystemClock()
-    table = Table("device", "answer", box=None, header_style="bold")
+    inverters, charger = make_inverters(settings, clock), make_charger(settings, clock)
+    probes = {inverter.name: asyncio.ensure_future(_ask(_read(inverter))) for inverter in inverters}
+    probes[charger.name] = asyncio.ensure_future(_ask(_listen(charger)))
+    console.print(f"asking {escape(', '.join(probes))} ...", style="dim")
     failures = 0
-    inverters = make_inverters(settings, clock)
-    charger = make_charger(settings, clock)
-    probes: list[tuple[str, Awaitable[str]]] = [(inverter.name, _read(inverter)) for inverter in inverters]
-    probes.append((charger.name, _listen(charger)))
-    for name, probe in probes:
-        try:
-            answer = escape(await asyncio.wait_for(probe, PROBE_S))
-        except DriverError as error:
-            failures += 1
-            answer = f"[red]{escape(str(error))}[/]"
-        except TimeoutError:
-            failures += 1
-            answer = f"[red]no answer within {PROBE_S:.0f} s[/]"
-        table.add_row(escape(name), answer)
-    console.print(table)
+    for name, probe in probes.items():
+        answered, text = await probe
+        failures += not answered
+        colour = "green" if answered else "red"
+        console.print(f"[{colour}]{'OK' if answered else 'FAILED'}[/] {escape(f'{name}: {text}')}")
     return 1 if failures else 0
+
+
+async def _ask(probe: Awaitable[str]) -> tuple[bool, str]:
+    """Return whether a device answered, and its answer or its error."""
+    try:
+        async with asyncio.timeout(PROBE_S):
+            return True, await probe
+    except DriverError as error:
+        return False, str(error)
+    except TimeoutError:
+        return False, f"no answer within {PROBE_S:.0f} s"
 
 
 async def _read(inverter: Inverter) -> str:
@@ -92,7 +103,7 @@ def _describe_flow(flow: PowerFlow) -> str:
 
 
 def _describe_status(status: ChargerStatus) -> str:
-    parts = [status.state.value, f"{status.power_w:.0f} W", f"set to {status.setpoint or 'nothing known'}"]
+    parts = [STATES[status.state], f"{status.power_w:.0f} W", f"set to {level(status.setpoint)}"]
     if status.max_current_a is not None:
-        parts.append(f"up to {status.max_current_a} A")
+        parts.append(f"allows up to {status.max_current_a} A")
     return ", ".join(parts) + (f", fault: {status.fault}" if status.fault else "")

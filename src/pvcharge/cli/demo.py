@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pvcharge import log
-from pvcharge.cli.live import LiveView, show_lines
+from pvcharge.cli.live import show_lines, show_live
 from pvcharge.cli.main import UsageError
 from pvcharge.cli.options import positive
 from pvcharge.demo import Demo, DemoOptions, Summary
@@ -71,16 +71,14 @@ async def _run(options: DemoOptions, args: argparse.Namespace) -> Summary:
             if args.json:
                 show = asyncio.sleep(float("inf"))
             elif sys.stdout.isatty():
-                show = LiveView(demo, app).run()
+                show = show_live(demo, app)
             else:
-                print(
-                    "stdout is no terminal: printing a line now and then instead of the live view", flush=True
-                )
+                print("no terminal here: a line now and then instead of the live view", flush=True)
                 show = show_lines(demo, app)
             try:
                 async with asyncio.timeout(args.duration):
                     await show
-            except TimeoutError:
+            except (TimeoutError, BrokenPipeError):
                 pass
             except asyncio.CancelledError:
                 # Ctrl-C is the usual end of a demo without --duration, and no reason to lose its summary.
@@ -90,7 +88,7 @@ async def _run(options: DemoOptions, args: argparse.Namespace) -> Summary:
 
 
 def _print(summary: Summary) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     console.print(
         f"In {summary.simulated_s / 60:.0f} simulated minutes the car got "
         f"[bold]{summary.charged_kwh:.2f} kWh[/]; {summary.import_kwh:.2f} kWh were bought "

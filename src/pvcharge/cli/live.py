@@ -2,7 +2,10 @@
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from rich.bar import Bar
@@ -15,125 +18,166 @@ from rich.text import Text
 from pvcharge.app import App
 from pvcharge.demo import TIMEZONE, Demo
 from pvcharge.model import ChargerStatus, Decision, DeviceHealth, PowerFlow
-from pvcharge.sim.house import HouseSample
-from pvcharge.words import STATES, explain, kilowatts
+from pvcharge.sim.house import House, HouseSample
+from pvcharge.words import STATES, duration, explain, kilowatts, level
 
 REFRESH_S = 0.25
 LINE_EVERY_S = 2.0
 FULL_SCALE_W = 12_000.0
+HISTORY_COLUMN = timedelta(minutes=2.5)
+HISTORY_COLUMNS = 48  # two hours
+BLOCKS = " ▁▂▃▄▅▆▇█"
 ZONE = ZoneInfo(TIMEZONE)
 
 
 @dataclass(slots=True)
 class Latest:
-    """The newest of everything, for whoever shows it."""
+    """The newest of everything that the daemon publishes, for whoever shows it."""
 
-    flow: PowerFlow | None = None
     status: ChargerStatus | None = None
     decision: Decision | None = None
-    health: dict[str, DeviceHealth] = field(default_factory=dict)
-    events: deque[str] = field(default_factory=lambda: deque(maxlen=8))
+    requests_left: float | str | None = None
+    events: deque[str] = field(default_factory=lambda: deque(maxlen=5))
 
     async def follow(self, app: App) -> None:
-        """Take in what the daemon publishes, until cancelled."""
+        """Take in what comes, until cancelled."""
         async for event in app.feed.subscribe():
+            note = None
             match event:
                 case PowerFlow():
-                    self.flow = event
-                    self._note(app, f"reading: grid {kilowatts(event.grid_w)}, PV {kilowatts(event.pv_w)}")
+                    note = f"reading: {_grid(event)}"
                 case ChargerStatus():
                     if self.status is None or self.status.state is not event.state:
-                        self._note(app, f"charger: {STATES[event.state]}")
+                        note = f"charger: {STATES[event.state]}"
                     self.status = event
-                case Decision():
+                case Decision() if event.binding:
                     if self.decision is None or self.decision.setpoint != event.setpoint:
-                        self._note(app, f"setpoint: {event.setpoint}")
+                        note = f"setpoint: {level(event.setpoint)}"
                     self.decision = event
                 case DeviceHealth():
-                    if not event.ok:
-                        self._note(app, f"{event.name}: {event.error}")
-                    self.health[event.name] = event
+                    note = None if event.ok else f"{event.name}: {event.error}"
+                    self.requests_left = event.facts.get("requests_left", self.requests_left)
                 case _:
                     pass
-
-    def _note(self, app: App, text: str) -> None:
-        self.events.append(f"{app.clock.now().astimezone(ZONE):%H:%M:%S}  {text}")
-
-
-class LiveView:
-    """A screenful, drawn four times a second."""
-
-    def __init__(self, demo: Demo, app: App) -> None:
-        self._demo = demo
-        self._app = app
-        self._latest = Latest()
-
-    async def run(self) -> None:
-        """Draw until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._latest.follow(self._app))
-            with Live(self._draw(), auto_refresh=False) as live:
-                while True:
-                    await asyncio.sleep(REFRESH_S)
-                    live.update(self._draw(), refresh=True)
-
-    def _draw(self) -> RenderableType:
-        now = self._demo.clock.now()
-        sample = self._demo.house.sample(now)
-        rows: list[RenderableType] = [_powers(sample)] if sample else []
-        if self._latest.decision:
-            rows += [Text(), Text(explain(self._latest.decision, ZONE), style="bold")]
-        rows += [self._charger_line(), self._cloud_line(), Text()]
-        rows += [Text(line, style="dim") for line in self._latest.events]
-        title = f"pvcharge demo  {now.astimezone(ZONE):%H:%M:%S}  {self._demo.options.speed:g}x"
-        return Panel(Group(*rows), title=title, subtitle="Ctrl-C ends the demo", width=78)
-
-    def _charger_line(self) -> Text:
-        status, charged = self._latest.status, self._demo.summary().charged_kwh
-        if status is None:
-            return Text("charger: logging in")
-        return Text(f"charger: {STATES[status.state]}, set to {status.setpoint}; car got {charged:.2f} kWh")
-
-    def _cloud_line(self) -> Text:
-        health = self._latest.health.get("solaredge")
-        left = health.facts.get("requests_left") if health else None
-        calls = self._demo.cloud.calls
-        return Text(
-            f"SolarEdge cloud: {calls} calls" + (f", {left:g} left" if isinstance(left, int | float) else "")
-        )
+            if note:
+                self.events.append(f"{app.clock.now().astimezone(ZONE):%H:%M:%S}  {note}")
 
 
-def _powers(sample: HouseSample) -> Table:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=10)
-    table.add_column(width=8, justify="right")
-    table.add_column(width=52)
-    bought, sold = max(0.0, sample.grid_w), max(0.0, -sample.grid_w)
-    for label, power_w, colour in (
-        ("roof", sample.pv_w, "yellow"),
-        ("house", sample.load_w - sample.charger_w, "white"),
-        ("car", sample.charger_w, "blue"),
-        ("bought", bought, "red"),
-        ("sold", sold, "green"),
-    ):
-        table.add_row(label, kilowatts(power_w), Bar(FULL_SCALE_W, 0, power_w, color=colour))
-    return table
+@asynccontextmanager
+async def _following(app: App) -> AsyncIterator[Latest]:
+    latest = Latest()
+    follower = asyncio.create_task(latest.follow(app), name="view")
+    try:
+        yield latest
+    finally:
+        follower.cancel()
+
+
+async def show_live(demo: Demo, app: App) -> None:
+    """Draw a screenful four times a second until cancelled."""
+    async with _following(app) as latest:
+        with Live(_screen(demo, latest), auto_refresh=False) as live:
+            while True:
+                await asyncio.sleep(REFRESH_S)
+                live.update(_screen(demo, latest), refresh=True)
 
 
 async def show_lines(demo: Demo, app: App) -> None:
     """Print a line every two seconds until cancelled."""
-    latest = Latest()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(latest.follow(app))
+    async with _following(app) as latest:
         while True:
             await asyncio.sleep(LINE_EVERY_S)
             now = demo.clock.now()
-            sample, decision = demo.house.sample(now), latest.decision
-            if sample and decision:
-                house_w = sample.load_w - sample.charger_w
-                print(
-                    f"{now.astimezone(ZONE):%H:%M:%S} roof {kilowatts(sample.pv_w)}, "
-                    f"house {kilowatts(house_w)}, car {kilowatts(sample.charger_w)}, "
-                    f"grid {kilowatts(sample.grid_w)}. {explain(decision, ZONE)}",
-                    flush=True,
-                )
+            if sample := demo.house.sample(now):
+                powers = ", ".join(f"{label} {kilowatts(power_w)}" for label, power_w, _ in _powers(sample))
+                why = explain(latest.decision, ZONE) if latest.decision else "Starting."
+                print(f"{now.astimezone(ZONE):%H:%M:%S} {powers}. {why}", flush=True)
+
+
+def _screen(demo: Demo, latest: Latest) -> RenderableType:
+    now = demo.clock.now()
+    rows: list[RenderableType] = [Text(_setting(demo), style="dim"), Text()]
+    if sample := demo.house.sample(now):
+        rows += [_bars(sample), Text(), _history(demo.house, now), Text()]
+    rows += [_facts(demo, latest), Text()]
+    rows += [Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in latest.events]
+    title = f"[bold]pvcharge demo[/]  {now.astimezone(ZONE):%H:%M:%S}, {demo.options.speed:g} times as fast"
+    return Panel(Group(*rows), title=title, subtitle="Ctrl-C ends the demo", width=78)
+
+
+def _setting(demo: Demo) -> str:
+    options = demo.options
+    means = options.api == "v2" and not options.live
+    return (
+        f"simulated: house, car, Wattpilot{' Flex' if options.charger == 'flex' else ''}, "
+        f"SolarEdge cloud ({options.api.upper()}, {'quarter-hour means' if means else 'live values'})"
+    )
+
+
+def _powers(sample: HouseSample) -> list[tuple[str, float, str]]:
+    return [
+        ("roof", sample.pv_w, "yellow"),
+        ("house", sample.load_w - sample.charger_w, "white"),
+        ("car", sample.charger_w, "blue"),
+        ("bought", max(0.0, sample.grid_w), "red"),
+        ("sold", max(0.0, -sample.grid_w), "green"),
+    ]
+
+
+def _grid_of_rows(*widths: int) -> Table:
+    table = Table.grid(padding=(0, 1))
+    for width in widths:
+        table.add_column(width=width)
+    return table
+
+
+def _bars(sample: HouseSample) -> Table:
+    table = _grid_of_rows(9, 8, 54)
+    for label, power_w, colour in _powers(sample):
+        table.add_row(label, f"{kilowatts(power_w):>8}", Bar(FULL_SCALE_W, 0, power_w, color=colour))
+    return table
+
+
+def _history(house: House, now: datetime) -> Table:
+    table = _grid_of_rows(9, 8, 54)
+    ends = [now - (HISTORY_COLUMNS - 1 - k) * HISTORY_COLUMN for k in range(HISTORY_COLUMNS)]
+    means = [house.mean(end - HISTORY_COLUMN, min(end, house.simulated_until)) for end in ends]
+    for label, colour, powers_w in (
+        ("roof", "yellow", [mean.pv_w if mean else 0.0 for mean in means]),
+        ("car", "blue", [mean.charger_w if mean else 0.0 for mean in means]),
+    ):
+        line = "".join(BLOCKS[_eighths(power_w)] for power_w in powers_w)
+        table.add_row("last 2 h" if label == "roof" else "", label, Text(line, style=colour))
+    return table
+
+
+def _eighths(power_w: float) -> int:
+    return min(len(BLOCKS) - 1, round(power_w / FULL_SCALE_W * (len(BLOCKS) - 1)))
+
+
+def _facts(demo: Demo, latest: Latest) -> Table:
+    table = _grid_of_rows(9, 63)
+    charged_kwh = demo.summary().charged_kwh
+    cloud = f"requests made: {demo.cloud.calls}"
+    if isinstance(latest.requests_left, int | float):
+        cloud += f", left: {latest.requests_left:.0f}"
+    if latest.decision and latest.decision.reading_age_s is not None:
+        cloud += f"; newest reading {duration(latest.decision.reading_age_s)} old"
+    charger = "logging in"
+    if latest.status:
+        charger = f"{STATES[latest.status.state]}; set to {level(latest.status.setpoint)}"
+    table.add_row("SolarEdge", cloud)
+    table.add_row("Wattpilot", f"{charger}; the car got {charged_kwh:.2f} kWh")
+    why = explain(latest.decision, ZONE) if latest.decision else "Starting."
+    table.add_row("pvcharge", Text(why, style="bold"))
+    return table
+
+
+def _grid(flow: PowerFlow) -> str:
+    if flow.grid_w is None:
+        return "says nothing of the grid"
+    traded = f"{kilowatts(abs(flow.grid_w))} {'bought' if flow.grid_w > 0 else 'sold'}"
+    if not flow.span_s:
+        return f"{traded} now"
+    start, end = (at.astimezone(ZONE) for at in (flow.start, flow.end))
+    return f"{traded} from {start:%H:%M} to {end:%H:%M}"

@@ -1,6 +1,7 @@
 """The `pvcharge` command: one file a subcommand, one exit code a kind of failure."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -8,7 +9,8 @@ from importlib import import_module
 from pvcharge import __version__
 from pvcharge.config import ConfigError
 
-OK, CRASH, USAGE, CONFIG = 0, 1, 2, 78  # as systemd and sysexits(3) know them
+# As the shell, systemd and sysexits(3) know them.
+OK, CRASH, USAGE, CONFIG, INTERRUPTED = 0, 1, 2, 78, 130
 
 # Imported only when used, so that an edge never loads the simulators.
 COMMANDS = {
@@ -30,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
         args = _parse(arguments)
-        return int(args.run(args))
+        code = int(args.run(args))
+        print(end="", flush=True)  # here, where a broken pipe can still be caught
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
@@ -39,11 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"pvcharge: {error}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output, such as `head`, has gone: nothing is left to say, not even at exit.
-        sys.stderr.close()
+        # The reader of our output, such as `head`, has gone: what is left for it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    return code
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -52,9 +56,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"pvcharge {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    # No option before the command takes a value, so the first word is the command.
     chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
-    for name, help_text in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=help_text, description=help_text)
+    for name, summary in COMMANDS.items():
+        subparser = subparsers.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        )
         if name == chosen:
             module = import_module(f"pvcharge.cli.{name}")
             module.add_arguments(subparser)

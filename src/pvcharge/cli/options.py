@@ -23,5 +23,13 @@ def positive(text: str) -> float:
     """Parse a number above zero."""
     number = float(text)
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        raise argparse.ArgumentTypeError(f"{text}: must be above 0")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """Parse a number from zero on."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: must be 0 or more")
     return number

@@ -14,7 +14,7 @@ from rich.table import Table
 from pvcharge import config
 from pvcharge.cli import picture
 from pvcharge.cli.main import UsageError
-from pvcharge.cli.options import positive
+from pvcharge.cli.options import not_negative, positive
 from pvcharge.control import ControlSettings
 from pvcharge.sim.feed import Source
 from pvcharge.sim.trace import Trace, TraceError
@@ -44,13 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--source",
-        type=Source,
-        choices=list(Source),
-        default=Source.MODBUS,
-        help="how the inverter is read: live in the house, live from the cloud, or as quarter-hour means",
+        choices=[source.value for source in Source],
+        default=Source.MODBUS.value,
+        help="how the inverter is read: live in the house (the default), live from the cloud, or as "
+        "quarter-hour means",
     )
     parser.add_argument("--days", type=positive, metavar="N", help="days to run (default: all)")
-    parser.add_argument("--skip-days", type=float, default=0.0, metavar="N", help="days to leave out first")
+    parser.add_argument(
+        "--skip-days", type=not_negative, default=0.0, metavar="N", help="days to leave out first"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the source's delays (default: 1)")
     parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="take [control] from this file")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
@@ -62,26 +64,34 @@ def run(args: argparse.Namespace) -> int:
     settings = config.load(args.config).control if args.config else ControlSettings()
     if args.plot:
         picture.check(args.plot)
-    try:
-        trace = Trace.load(args.trace)
-        days = min(args.days or trace.days, trace.days - args.skip_days)
-        trace = trace.crop(args.skip_days, days)
-    except TraceError as error:
-        raise UsageError(str(error)) from error
-    except ValueError as error:
-        raise UsageError(f"{args.trace} has {trace.days:g} days: {error}") from error
-    simulation = Simulation(trace, trace.start, days, args.source, settings, seed=args.seed)
+    trace = _load(args)
+    simulation = Simulation(trace, trace.start, trace.days, Source(args.source), settings, seed=args.seed)
+    if simulation.steps == 0:
+        raise UsageError(f"nothing to simulate: less than one step of {STEP_S:g} s")
     began_s = time.perf_counter()
     outcome = _run_with_progress(simulation)
     steps_per_s = simulation.steps / (time.perf_counter() - began_s)
-    if args.plot:
-        picture.draw(simulation.chart, args.plot, title=f"{args.trace.name}, read as {args.source}")
     if args.json:
         figures = {key: round(value, 3) for key, value in asdict(outcome).items()}
         print(json.dumps({**figures, "source": args.source, "steps_per_s": round(steps_per_s)}))
     else:
-        _print(outcome, args, steps_per_s)
+        _print(outcome, args.source, steps_per_s)
+    if args.plot:
+        picture.draw(simulation.chart, args.plot, title=f"{args.trace.name}, read as {args.source}")
+        print(f"picture: {args.plot}", file=sys.stderr)
     return 0
+
+
+def _load(args: argparse.Namespace) -> Trace:
+    """Return the days to simulate."""
+    try:
+        trace = Trace.load(args.trace)
+        rest_days = trace.days - args.skip_days
+        if rest_days <= 0:
+            raise UsageError(f"--skip-days {args.skip_days:g}: {args.trace} has {trace.days:g} days only")
+        return trace.crop(args.skip_days, min(args.days or rest_days, rest_days))
+    except TraceError as error:
+        raise UsageError(str(error)) from error
 
 
 def _run_with_progress(simulation: Simulation) -> Outcome:
@@ -92,8 +102,8 @@ def _run_with_progress(simulation: Simulation) -> Outcome:
         return simulation.run(lambda done: bar.update(task, completed=done))
 
 
-def _print(outcome: Outcome, args: argparse.Namespace, steps_per_s: float) -> None:
-    table = Table("", "total", "per day", title=f"{outcome.days:g} days, read as {args.source}", box=None)
+def _print(outcome: Outcome, source: str, steps_per_s: float) -> None:
+    table = Table("", "total", "per day", title=f"{outcome.days:g} days, read as {source}", box=None)
     for column in table.columns[1:]:
         column.justify = "right"
     for key, (label, unit) in ROWS.items():
@@ -103,5 +113,3 @@ def _print(outcome: Outcome, args: argparse.Namespace, steps_per_s: float) -> No
     console = Console()
     console.print(table)
     console.print(f"{steps_per_s:,.0f} steps per second", style="dim")
-    if args.plot:
-        console.print(f"picture: {args.plot}", markup=False)

@@ -9,7 +9,17 @@ from pvcharge.control.ladder import Ladder, setpoint
 from pvcharge.control.limits import SwitchLimits
 from pvcharge.control.settings import ControlSettings, OnStale
 from pvcharge.control.switching import Regret
-from pvcharge.model import NO_CHARGE, ChargerState, ChargerStatus, Decision, Mode, PowerFlow, Reason, Setpoint
+from pvcharge.model import (
+    NO_CHARGE,
+    ChargerState,
+    ChargerStatus,
+    Decision,
+    LimitsCommand,
+    Mode,
+    PowerFlow,
+    Reason,
+    Setpoint,
+)
 
 STATUS_MAX_AGE_S = 180.0  # older than this, the charger counts as unheard
 FIRST_INSTANT_S = 5.0  # the time an instant stands for while the rhythm is unknown
@@ -31,11 +41,13 @@ class Controller:
         self._commanded = False  # the user's command still has to be carried out
         self._status: ChargerStatus | None = None
         self._status_s = -inf
+        self._car_seen = False  # plugged in, as far as is known
         self._setpoint = NO_CHARGE  # as decided last
         self._hand_acknowledged: datetime | None = None
         self._power_log = ChargerPowerLog()
         self._freshness = Freshness()
         self._limits = SwitchLimits(settings)
+        self._min_current_a, self._max_current_a = settings.min_current_a, settings.max_current_a
         self._ladder = self._make_ladder(settings.min_current_a, settings.max_current_a)
         self._regret = Regret(
             self._ladder.phases, settings.start_cost_wh / 2, settings.phase_switch_cost_wh / 2
@@ -59,6 +71,24 @@ class Controller:
         self._commanded = True
         self._hand_acknowledged = self._status.changed_by_hand_at if self._status else None
 
+    def set_limits(self, limits: LimitsCommand) -> None:
+        """Narrow the current as the user wishes, never beyond the configured limits.
+
+        A limit that meets the other one moves it along: the user's last word counts.
+        """
+        lowest_a, highest_a = self._settings.min_current_a, self._settings.max_current_a
+        if limits.min_current_a is not None:
+            self._min_current_a = min(max(limits.min_current_a, lowest_a), highest_a)
+            self._max_current_a = max(self._max_current_a, self._min_current_a)
+        if limits.max_current_a is not None:
+            self._max_current_a = min(max(limits.max_current_a, lowest_a), highest_a)
+            self._min_current_a = min(self._min_current_a, self._max_current_a)
+
+    @property
+    def limits(self) -> LimitsCommand:
+        """The limits of the current in force, both of them."""
+        return LimitsCommand(self._min_current_a, self._max_current_a)
+
     def observe(self, seen: PowerFlow | ChargerStatus) -> None:
         """Take a reading or a charger status into account; one older than the last is ignored."""
         if isinstance(seen, PowerFlow):
@@ -80,6 +110,10 @@ class Controller:
             self._limits.plugged_in()
         elif status.state is ChargerState.DISCONNECTED:
             self._hand_acknowledged = status.changed_by_hand_at  # the next car starts afresh
+            if self._car_seen and self._settings.boost_ends_on_unplug:
+                self._end_boost()
+        if status.state.plugged or status.state is ChargerState.DISCONNECTED:
+            self._car_seen = status.state.plugged
 
     def _observe_flow(self, flow: PowerFlow) -> None:
         start_s, end_s = flow.start.timestamp(), flow.end.timestamp()
@@ -115,7 +149,7 @@ class Controller:
         """Return what the charger shall do now, and why. Calling again changes nothing."""
         now_s = now.timestamp()
         if self._boost_until is not None and now >= self._boost_until:
-            self._mode, self._boost_until = self._mode_after_boost, None
+            self._end_boost()
         chosen, reason, until_s = self._choose(now, now_s)
         if reason is not Reason.NO_STATUS:
             if chosen.phases != self._setpoint.phases and reason is not Reason.NO_CAR:
@@ -133,6 +167,9 @@ class Controller:
             waits_until=datetime.fromtimestamp(until_s, UTC) if until_s not in (None, inf) else None,
             boost_until=self._boost_until,
         )
+
+    def _end_boost(self) -> None:
+        self._mode, self._boost_until = self._mode_after_boost, None
 
     def _choose(self, now: datetime, now_s: float) -> _Choice:
         status = self._status
@@ -203,8 +240,8 @@ class Controller:
 
     def _fit_limits(self, status: ChargerStatus) -> bool:
         """Take over the charger's own limits; return whether any current is left."""
-        lowest_a = max(self._settings.min_current_a, status.min_current_a or 0)
-        highest_a = self._settings.max_current_a
+        lowest_a = max(self._min_current_a, status.min_current_a or 0)
+        highest_a = self._max_current_a
         if status.max_current_a is not None:
             highest_a = min(highest_a, status.max_current_a)
         if lowest_a > highest_a:

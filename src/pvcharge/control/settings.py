@@ -66,6 +66,7 @@ class ControlSettings(BaseModel):
 
     on_stale: OnStale = OnStale.STOP
     respect_hand_s: float = Field(default=7200.0, ge=0, le=604_800)
+    boost_ends_on_unplug: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from pvcharge.model import ChargerStatus, Clock, PowerFlow, Setpoint
+from pvcharge.model import ChargerStatus, Clock, Lease, PowerFlow, Setpoint
 
 INVERTERS = "pvcharge.inverters"
 CHARGERS = "pvcharge.chargers"
@@ -115,6 +115,19 @@ class Charger(Protocol):
 
     async def aclose(self) -> None:
         """Close the connection and leave the charger as it is; may be called more than once."""
+        ...
+
+
+@runtime_checkable
+class LeaseHolder(Protocol):
+    """What a charger at the far end of a network can do besides: the lease runs out there, not here."""
+
+    async def hold(self, lease: Lease) -> None:
+        """Pass on a lease. To be told of every one, also of those that change nothing.
+
+        Raises:
+            DriverError: the far end is not there.
+        """
         ...
 
 

@@ -1,7 +1,7 @@
 """Keeps the charger at its leased setpoint, and falls back by itself when nobody renews the lease."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -18,6 +18,11 @@ log = structlog.get_logger(__name__)
 
 GOODBYE_S = 8.0  # real seconds in which a stopping daemon may leave the charger as configured
 STATUS_EVERY_S = 1.0  # a charger that talks more often is not listened to more often
+LOOK_S = 2.0  # looks at least so often for a lease that has run out or a write to try again
+REPEAT_S = (
+    5.0  # a charger may be busy, or have a limit of its own, and so show another setpoint after a write
+)
+GRACE_S = 3.0  # for a controller that was held up as long as this task, or has yet to hear of a new link
 
 
 class OnSilence(StrEnum):
@@ -59,7 +64,7 @@ class ChargerTask:
     """One charger's task: connects, passes its status on, writes the leased setpoint.
 
     Nothing is written before a fresh status of this connection, nothing without a lease ever held, and
-    nothing decided before the driver of the car last changed something by hand.
+    nothing decided before the control loop knew of the last change by hand.
 
     Args:
         charger: the driver; this task alone calls it.
@@ -92,39 +97,36 @@ class ChargerTask:
         self._writes = Retry(f"{charger.name} writes", clock, feed)
         self._status: Latest[ChargerStatus | None] = Latest(None)
         self._told: ChargerStatus | None = None
+        self._told_of_hand_at: datetime | None = None  # leases decided until then do not count
         self._silent = False
-        self._failed: Setpoint | None = None  # the write that did not go through
-        self._not_before = clock.now()  # when it may be tried again
+        self._tried: Setpoint | None = None  # the last write
+        self._not_before = clock.now()  # when it may be made again
 
     async def run(self) -> None:
         """Serve the charger until cancelled, then leave it as the settings say."""
         while True:
             delay_s = 0.0
+            self._status.put(None)  # what an earlier connection said is no ground for a write
             try:
                 await self._charger.open()
-                await self._serve()
-            except* DriverError as group:
-                delay_s = self._link.failed(_first(group), dict(self._charger.health()))
+                await first_of(self._listen(), self._steer())
+            except DriverError as error:
+                delay_s = self._link.failed(error, dict(self._charger.health()))
+            except asyncio.CancelledError:
+                await self._say_goodbye()
+                raise
             finally:
-                await self._leave()
-                self._status.put(None)
+                await self._charger.aclose()
             await self._clock.sleep(delay_s)
-
-    async def _serve(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._listen(), name=f"{self._charger.name} status")
-            group.create_task(self._steer(), name=f"{self._charger.name} setpoint")
 
     async def _listen(self) -> None:
         while True:
             status = await self._charger.next_status()
             if self._status.value is None:
                 self._link.succeeded(dict(self._charger.health()))
-            self._status.put(status)
             if self._worth_telling(status):
-                self._told = status
-                self._feed.publish(status)
-                await self._inbox.put(status)
+                await self._tell(status)
+            self._status.put(status)
 
     def _worth_telling(self, status: ChargerStatus) -> bool:
         told = self._told
@@ -136,53 +138,72 @@ class ChargerTask:
             told.changed_by_hand_at,
         )
 
+    async def _tell(self, status: ChargerStatus) -> None:
+        by_hand, told = status.changed_by_hand_at, self._told
+        self._told = status
+        self._feed.publish(status)
+        await self._inbox.put(status)
+        if by_hand is not None and (told is None or told.changed_by_hand_at != by_hand):
+            self._told_of_hand_at = self._clock.now()
+
     async def _steer(self) -> None:
         while True:
-            wanted, status = self._wanted(), self._status.value
-            if wanted is not None and status is not None and status.setpoint != wanted:
+            await self._notice_silence()
+            status, wanted = self._status.value, self._wanted()
+            if status is not None and wanted is not None and status.setpoint != wanted:
                 await self._write(wanted)
-            lease, now = self._leases.value, self._clock.now()
-            remaining_s = (lease.expires - now).total_seconds() if lease and lease.expires > now else 60.0
-            await first_of(self._leases.wait(), self._status.wait(), self._clock.sleep(remaining_s))
+            await first_of(self._leases.wait(), self._status.wait(), self._clock.sleep(LOOK_S))
+
+    async def _notice_silence(self) -> None:
+        if self._expired() and not self._silent:
+            await self._clock.sleep(GRACE_S)
+        expired = self._expired()
+        if self._lease() is not None and expired != self._silent:
+            self._silent = expired
+            log.warning("controller silent" if expired else "controller back", device=self._charger.name)
+
+    def _expired(self) -> bool:
+        lease = self._lease()
+        return lease is not None and self._clock.now() >= lease.expires
+
+    def _lease(self) -> Lease | None:
+        """Return the lease to be carried out, None if the charger is to be left alone for now."""
+        lease, status, told_at = self._leases.value, self._status.value, self._told_of_hand_at
+        if lease is None or status is None or status.state is ChargerState.ERROR:
+            return None
+        return None if told_at is not None and lease.at <= told_at else lease
 
     def _wanted(self) -> Setpoint | None:
         """Return what the charger shall be set to, None to leave it alone."""
-        lease, status = self._leases.value, self._status.value
-        if lease is None or status is None or status.state is ChargerState.ERROR:
+        lease = self._lease()
+        if lease is None:
             return None
-        if status.changed_by_hand_at is not None and status.changed_by_hand_at > lease.at:
-            return None
-        silent = self._clock.now() >= lease.expires
-        if silent != self._silent:
-            self._silent = silent
-            log.warning("controller silent" if silent else "controller back", lease=lease.seq)
-        if not silent:
-            return self._limits.clamp(lease.setpoint)
-        return self._silence_setpoint
+        return self._silence_setpoint if self._silent else self._limits.clamp(lease.setpoint)
 
     async def _write(self, wanted: Setpoint) -> None:
-        if wanted == self._failed and self._clock.now() < self._not_before:
+        if wanted == self._tried and self._clock.now() < self._not_before:
             return
+        self._tried, pause_s = wanted, REPEAT_S
         try:
             await self._charger.apply(wanted)
         except DriverError as error:
-            self._failed = wanted
-            self._not_before = self._clock.now() + timedelta(seconds=self._writes.failed(error))
+            pause_s = self._writes.failed(error)
         else:
-            self._failed = None
-            self._writes.succeeded()
+            if self._writes.failing:
+                self._writes.succeeded()
+        self._not_before = self._clock.now() + timedelta(seconds=pause_s)
 
-    async def _leave(self) -> None:
-        """Close the connection; when stopping, put the charger first where silence would put it."""
-        stopping = (task := asyncio.current_task()) is not None and task.cancelling() > 0
+    async def _say_goodbye(self) -> None:
+        """Put the charger where silence would put it: nobody will speak to it for a while."""
         setpoint = self._silence_setpoint
-        if stopping and setpoint is not None and self._wanted() is not None:
-            try:
-                async with asyncio.timeout(GOODBYE_S):
-                    await self._charger.apply(setpoint)
-            except (DriverError, TimeoutError) as error:
-                log.warning("charger left as it is", device=self._charger.name, error=str(error))
-        await self._charger.aclose()
+        if setpoint is None or self._wanted() is None:
+            return
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                await self._charger.apply(setpoint)
+        except (DriverError, TimeoutError) as error:
+            reason = str(error) or f"did not take {setpoint} within {GOODBYE_S:g} s"
+            log.warning("charger left as it is", device=self._charger.name, error=reason)
 
 
 def _silence_setpoint(on_silence: OnSilence, limits: SetpointRange) -> Setpoint | None:
@@ -192,9 +213,3 @@ def _silence_setpoint(on_silence: OnSilence, limits: SetpointRange) -> Setpoint 
         OnSilence.KEEP: None,
         OnSilence.BOOST: Setpoint(max(limits.phases), limits.max_current_a),
     }[on_silence]
-
-
-def _first(group: BaseExceptionGroup[DriverError]) -> DriverError:
-    """Return one error of a group: link loss makes reader and writer fail of the same cause."""
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error

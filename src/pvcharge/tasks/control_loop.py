@@ -6,13 +6,28 @@ import structlog
 
 from pvcharge.control import Controller
 from pvcharge.drivers.base import Demand
-from pvcharge.model import ChargerState, ChargerStatus, Clock, Decision, Lease, Mode, ModeCommand, PowerFlow
+from pvcharge.model import (
+    ChargerState,
+    ChargerStatus,
+    Clock,
+    Decision,
+    Lease,
+    LimitsCommand,
+    Mode,
+    ModeCommand,
+    PowerFlow,
+    Reason,
+)
 from pvcharge.tasks.feed import Feed
 from pvcharge.tasks.queues import Inbox, Latest, first_of
 
 log = structlog.get_logger(__name__)
 
 TICK_S = 5.0  # decides at least so often, since readings age without a sound
+
+# Nothing is leased that shall not be written: before the charger has been heard, during a fault, and what
+# was set by hand, which is left alone even when this daemon stops or dies.
+HANDS_OFF = frozenset({Reason.NO_STATUS, Reason.CHARGER_FAULT, Reason.BY_HAND})
 
 
 class ControlLoop:
@@ -23,7 +38,7 @@ class ControlLoop:
         clock: the daemon's time.
         inbox: readings, charger status and the user's commands, in order of arrival.
         leases: the charger task's mailbox.
-        demand: the pollers' mailbox, told when a car comes or goes or the mode changes.
+        demands: the pollers' mailboxes, told when a car comes or goes or the mode changes.
         feed: where decisions and leases are published.
         lease_s: how long a setpoint is good for; renewed at a third of it.
         progressed: called after each decision, for the watchdog.
@@ -49,6 +64,7 @@ class ControlLoop:
         self._feed = feed
         self._lease_s = lease_s
         self._progressed = progressed
+        self._charger_state: ChargerState | None = None  # as heard last
         self._decided: Decision | None = None
 
     async def run(self) -> None:
@@ -63,25 +79,21 @@ class ControlLoop:
     async def _take_next(self) -> None:
         self._take(await self._inbox.get())
 
-    def _take(self, seen: PowerFlow | ChargerStatus | ModeCommand) -> None:
+    def _take(self, seen: PowerFlow | ChargerStatus | ModeCommand | LimitsCommand) -> None:
         if isinstance(seen, ModeCommand):
             log.info("mode commanded", mode=seen.mode.value, until=seen.until)
             self._controller.set_mode(seen.mode, seen.until)
             self._feed.publish(seen)
             return
+        if isinstance(seen, LimitsCommand):
+            self._controller.set_limits(seen)
+            limits = self._controller.limits
+            log.info("limits commanded", min_a=limits.min_current_a, max_a=limits.max_current_a)
+            self._feed.publish(limits)
+            return
         self._controller.observe(seen)
         if isinstance(seen, ChargerStatus):
-            self._tell_demand(seen.state)
-
-    def _tell_demand(self, state: ChargerState) -> None:
-        mode = self._decided.mode if self._decided else Mode.SURPLUS
-        demand = Demand(
-            car_plugged=state is not ChargerState.DISCONNECTED,
-            follows_surplus=mode in (Mode.SURPLUS, Mode.MIN_SURPLUS),
-        )
-        for mailbox in self._demands:
-            if mailbox.value != demand:
-                mailbox.put(demand)
+            self._charger_state = seen.state
 
     def _decide(self) -> None:
         decision = self._controller.decide(self._clock.now())
@@ -96,8 +108,20 @@ class ControlLoop:
                 surplus_w=None if decision.surplus_w is None else round(decision.surplus_w),
                 reading_age_s=None if decision.reading_age_s is None else round(decision.reading_age_s),
             )
-        if decision.binding:
+        self._tell_demand(decision.mode)
+        if decision.reason not in HANDS_OFF:
             self._renew(decision)
+
+    def _tell_demand(self, mode: Mode) -> None:
+        if self._charger_state is None:
+            return
+        demand = Demand(
+            car_plugged=self._charger_state is not ChargerState.DISCONNECTED,
+            follows_surplus=mode in (Mode.SURPLUS, Mode.MIN_SURPLUS),
+        )
+        for mailbox in self._demands:
+            if mailbox.value != demand:
+                mailbox.put(demand)
 
     def _renew(self, decision: Decision) -> None:
         last = self._leases.value

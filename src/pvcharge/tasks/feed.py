@@ -3,13 +3,25 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from pvcharge.model import ChargerStatus, Decision, DeviceHealth, Lease, ModeCommand, PowerFlow
+from pvcharge.model import (
+    ChargerStatus,
+    Decision,
+    DeviceHealth,
+    Lease,
+    LimitsCommand,
+    ModeCommand,
+    PowerFlow,
+)
 
-Event = PowerFlow | ChargerStatus | Decision | ModeCommand | Lease | DeviceHealth
+Event = PowerFlow | ChargerStatus | Decision | ModeCommand | LimitsCommand | Lease | DeviceHealth
 
 
 class Subscription:
-    """A subscriber's own bounded queue: a slow one loses its oldest events, and slows nobody."""
+    """A subscriber's own bounded queue: a slow one loses its oldest events, and slows nobody.
+
+    Attributes:
+        dropped: how many events it has lost.
+    """
 
     def __init__(self, capacity: int) -> None:
         self._queue: asyncio.Queue[Event] = asyncio.Queue(capacity)

@@ -4,6 +4,8 @@ import os
 import socket
 import time
 
+SEND_S = 1.0  # a service manager that does not listen must not hold up the daemon for longer
+
 
 class Notifier:
     """Sends state to `$NOTIFY_SOCKET`; does nothing where there is none.
@@ -17,7 +19,7 @@ class Notifier:
         self._address = "\0" + path[1:] if path.startswith("@") else path
         watched = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         usec = os.environ.get("WATCHDOG_USEC", "") if watched else ""
-        self._feed_every_s = int(usec) / 2e6 if usec.isdigit() and int(usec) > 0 else None
+        self._feed_every_s = int(usec) / 2e6 if usec.isdecimal() and int(usec) > 0 else None
         self._fed_s = float("-inf")
 
     def _send(self, state: str) -> None:
@@ -25,10 +27,11 @@ class Notifier:
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
             try:
+                out.settimeout(SEND_S)
                 out.connect(self._address)
                 out.send(state.encode())
             except OSError:
-                return  # a service manager that does not listen is no reason to stop charging
+                return  # nor is it a reason to stop charging
 
     def ready(self, status: str) -> None:
         """Say that configuration is valid and all tasks run."""

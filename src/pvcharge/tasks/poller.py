@@ -8,6 +8,8 @@ from pvcharge.tasks.feed import Feed
 from pvcharge.tasks.queues import Inbox, Latest, first_of
 from pvcharge.tasks.retry import Retry
 
+LEAST_PAUSE_S = 1.0  # whatever a driver plans, its device is not asked more often
+
 
 class Poller:
     """One inverter's task: the next read is planned after the last one ended.
@@ -63,4 +65,4 @@ class Poller:
             self._feed.publish(flow)
             await self._inbox.put(flow)
         self._retry.succeeded(dict(self._inverter.health()))
-        return 0.0
+        return LEAST_PAUSE_S

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Generic, TypeVar
 
-from pvcharge.model import ChargerStatus, ModeCommand, PowerFlow
+from pvcharge.model import ChargerStatus, LimitsCommand, ModeCommand, PowerFlow
 
-Inbox = asyncio.Queue[PowerFlow | ChargerStatus | ModeCommand]
+Inbox = asyncio.Queue[PowerFlow | ChargerStatus | ModeCommand | LimitsCommand]
 
 T = TypeVar("T")
 

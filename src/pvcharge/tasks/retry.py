@@ -3,6 +3,7 @@
 Failures are classified by their class. Transient ones are retried with full jitter up to a minute;
 refused credentials and retired services only after many minutes, since trying again soon mends
 nothing and may lock an account. The first failure is logged, then silence, then the recovery.
+A device that works for some seconds between its failures is no better off: waits go on growing.
 """
 
 import random
@@ -18,6 +19,7 @@ log = structlog.get_logger(__name__)
 TRANSIENT_CAP_S = 60.0
 AUTH_DELAY_S = 900.0
 PERMANENT_DELAY_S = 6 * 3600.0
+STEADY_S = 120.0  # a device that has worked for so long starts its next row of failures afresh
 
 
 class Retry:
@@ -40,23 +42,30 @@ class Retry:
         self._since = clock.now()
         self._error_class: type[DriverError] | None = None
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last try failed."""
+        return self._ok is False
+
     def succeeded(self, facts: dict[str, float | str] | None = None) -> None:
         """Note a success; logged when it ends a row of failures."""
         now = self._clock.now()
         if self._ok is not True:
-            if self._ok is False:
+            if self.failing:
                 down_s = (now - self._since).total_seconds()
                 log.info("device recovered", device=self._name, failures=self._failures, down_s=round(down_s))
             self._ok, self._since = True, now
-        self._failures, self._error_class = 0, None
+        self._error_class = None
         self._feed.publish(DeviceHealth(self._name, now, ok=True, since=self._since, facts=facts or {}))
 
     def failed(self, error: DriverError, facts: dict[str, float | str] | None = None) -> float:
         """Note a failure and return the seconds to wait before the next try."""
         now = self._clock.now()
-        self._failures += 1
         if self._ok is not False:
+            if (now - self._since).total_seconds() >= STEADY_S:
+                self._failures = 0
             self._ok, self._since = False, now
+        self._failures += 1
         delay_s = self._delay_s(error)
         # A device that first times out and then refuses the password has two things to say.
         if type(error) is not self._error_class:

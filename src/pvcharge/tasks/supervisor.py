@@ -1,12 +1,16 @@
 """Runs the long-lived tasks in one group; an unexpected return is as much a fault as an exception."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 import structlog
 
 from pvcharge.model import Clock, DeviceHealth
 from pvcharge.tasks.feed import Feed
+from pvcharge.tasks.queues import first_of
+
+Run = Callable[[], Coroutine[Any, Any, None]]
 
 log = structlog.get_logger(__name__)
 
@@ -19,11 +23,11 @@ class TaskCrashedError(Exception):
     """A task crashed again and again; the daemon ends rather than pretend to work."""
 
 
-async def supervise(tasks: Mapping[str, Callable[[], Awaitable[None]]], clock: Clock, feed: Feed) -> None:
+async def supervise(tasks: Mapping[str, Run], clock: Clock, feed: Feed) -> None:
     """Run all tasks until cancelled.
 
-    A task that returns or raises is logged with its traceback, published as unhealthy and started again,
-    since a bug in one device's task must not stop the others.
+    A task that returns or raises is logged with its traceback, published as unhealthy and started again
+    after a while, since a bug in one device's task must not stop the others.
 
     Raises:
         TaskCrashedError: one task crashed too often.
@@ -33,14 +37,11 @@ async def supervise(tasks: Mapping[str, Callable[[], Awaitable[None]]], clock: C
             group.create_task(_guard(name, run, clock, feed), name=name)
 
 
-async def _guard(name: str, run: Callable[[], Awaitable[None]], clock: Clock, feed: Feed) -> None:
+async def _guard(name: str, run: Run, clock: Clock, feed: Feed) -> None:
     crashes_s: list[float] = []
     while True:
-        try:
-            await run()
-            log.error("task returned unexpectedly", task=name)
-        except Exception:
-            log.exception("task crashed", task=name)
+        # In a task of its own, so that a clean-up that crashes cannot swallow our cancellation.
+        await first_of(_run_once(name, run))
         now = clock.now()
         now_s = now.timestamp()
         feed.publish(DeviceHealth(name, now, ok=False, since=now, error="crashed; see the log"))
@@ -48,3 +49,13 @@ async def _guard(name: str, run: Callable[[], Awaitable[None]], clock: Clock, fe
         if len(crashes_s) >= MAX_CRASHES:
             raise TaskCrashedError(f"task {name!r} crashed {MAX_CRASHES} times within {WINDOW_S:.0f} s")
         await clock.sleep(RESTART_S)
+        now = clock.now()
+        feed.publish(DeviceHealth(name, now, ok=True, since=now))
+
+
+async def _run_once(name: str, run: Run) -> None:
+    try:
+        await run()
+        log.error("task returned unexpectedly", task=name)
+    except Exception:
+        log.exception("task crashed", task=name)

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from pvcharge.drivers.base import AuthError, Demand, DriverContext, PermanentError, TransientError
 from pvcharge.drivers.solaredge import DRIVER, SolarEdgeInverter, SolarEdgeSettings
-from pvcharge.drivers.storage import write_json
+from pvcharge.storage import write_json
 
 BASE = "https://monitoringapi.solaredge.com"
 QUARTER = timedelta(minutes=15)

@@ -17,7 +17,7 @@ from pvcharge.drivers.base import AuthError, DriverContext, PermanentError, Tran
 from pvcharge.drivers.solaredge import SolarEdgeSettings, authorize_url, exchange, oauth
 from pvcharge.drivers.solaredge.answers import Answer
 from pvcharge.drivers.solaredge.oauth import TokenKeeper, Tokens, extract_code
-from pvcharge.drivers.storage import write_json
+from pvcharge.storage import write_json
 
 BACK = "https://example.org/back"
 TOKEN_URL = "https://monitoringapi.solaredge.com/v2/oauth2/token"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pvcharge.drivers.base import PermanentError, TransientError
 from pvcharge.drivers.solaredge.budget import Budget, BudgetState, CycleBudget, DayBudget
 from pvcharge.drivers.solaredge.settings import SolarEdgeSettings
-from pvcharge.drivers.storage import read_json, write_json
+from pvcharge.storage import read_json, write_json
 
 log = structlog.get_logger(__name__)
 

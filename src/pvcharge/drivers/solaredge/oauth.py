@@ -19,8 +19,8 @@ from pvcharge.drivers.base import AuthError, PermanentError, TransientError
 from pvcharge.drivers.solaredge.answers import LOGIN_HINT, Answer, problem, refusal, understand
 from pvcharge.drivers.solaredge.fields import as_mapping, as_number, as_text, as_time
 from pvcharge.drivers.solaredge.settings import SolarEdgeSettings
-from pvcharge.drivers.storage import read_json, write_json
 from pvcharge.model import Clock
+from pvcharge.storage import read_json, write_json
 
 log = structlog.get_logger(__name__)
 

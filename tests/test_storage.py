@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pvcharge.drivers.storage import read_json, write_json
+from pvcharge.storage import read_json, write_json
 
 
 def test_a_document_comes_back(tmp_path: Path) -> None:

@@ -1,0 +1,173 @@
+"""The poller: one read at a time, planned after the last, and no failure ends it."""
+
+import asyncio
+from collections import deque
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from pvcharge.drivers.base import AuthError, Demand, DriverError, PermanentError, TransientError
+from pvcharge.model import DeviceHealth
+from pvcharge.tasks.poller import LEAST_PAUSE_S, Poller
+from pvcharge.tasks.queues import Inbox, Latest
+from pvcharge.tasks.retry import AUTH_DELAY_S, PERMANENT_DELAY_S, TRANSIENT_CAP_S
+from tasks.fakes import FakeInverter, RecordingFeed, VirtualClock, flow, running
+
+pytestmark = pytest.mark.looptime
+
+
+class Rig:
+    """A poller with its surroundings."""
+
+    def __init__(self, clock: VirtualClock, feed: RecordingFeed, inverter: FakeInverter) -> None:
+        self.inverter = inverter
+        self.inbox: Inbox = asyncio.Queue(1000)
+        self.demand = Latest(Demand())
+        self.feed = feed
+        self.poller = Poller(inverter, clock, self.inbox, self.demand, feed)
+
+    def waits_s(self) -> list[float]:
+        """Return the time between the end of each read and the begin of the next."""
+        return [(later[0] - earlier[1]).total_seconds() for earlier, later in pairwise(self.inverter.reads)]
+
+
+@pytest.fixture
+async def rig(clock: VirtualClock, feed: RecordingFeed) -> Rig:
+    """Return a poller of an inverter that is worth a read each minute."""
+    return Rig(clock, feed, FakeInverter(clock, period_s=60.0))
+
+
+async def test_next_read_is_planned_after_the_last_one_ended(rig: Rig) -> None:
+    """Reads that take longer than their period follow each other, and never overlap."""
+    rig.inverter.read_s = 100.0
+    async with running(rig.poller.run()):
+        await asyncio.sleep(1000)
+    assert len(rig.inverter.reads) > 5
+    assert set(rig.waits_s()) == {60.0}
+
+
+async def test_readings_go_on_in_order(rig: Rig, clock: VirtualClock) -> None:
+    """Several readings of one answer reach inbox and feed oldest first, before the health."""
+    now = clock.now()
+    flows = tuple(flow(now - timedelta(minutes=minutes)) for minutes in (45, 30, 15))
+    rig.inverter.script.append(flows)
+    async with running(rig.poller.run()):
+        await asyncio.sleep(1)
+    assert [rig.inbox.get_nowait() for _ in flows] == list(flows)
+    health = DeviceHealth("roof", now, ok=True, since=now, facts={"reads": 1})
+    assert rig.feed.events == [*flows, health]
+
+
+async def test_change_of_demand_wakes_it(rig: Rig) -> None:
+    """A car that comes gets its reading at once; one that goes changes the plan, too."""
+    rig.inverter.period_s = 6 * 3600.0
+    rig.demand.value = Demand(car_plugged=False)
+    async with running(rig.poller.run()):
+        await asyncio.sleep(100)
+        assert len(rig.inverter.reads) == 1
+        rig.demand.put(Demand(car_plugged=True))
+        await asyncio.sleep(1)
+        assert len(rig.inverter.reads) == 2
+        rig.demand.put(Demand(car_plugged=False))
+        await asyncio.sleep(1)
+    assert len(rig.inverter.reads) == 2
+    assert rig.inverter.demands[-1] == Demand(car_plugged=False)
+
+
+async def test_change_of_demand_during_a_read_is_not_missed(rig: Rig) -> None:
+    """The plan after the read is made with the newest demand."""
+    rig.inverter.read_s = 10.0
+    async with running(rig.poller.run()):
+        await asyncio.sleep(5)
+        rig.demand.put(Demand(car_plugged=False))
+        await asyncio.sleep(6)
+    assert rig.inverter.demands[-1] == Demand(car_plugged=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "least_s", "most_s"),
+    [
+        (TransientError("refused"), 60.0, 60.0),
+        (TransientError("too many requests", retry_after_s=500.0), 501.0, 504.0),
+        (AuthError("wrong key"), 0.9 * AUTH_DELAY_S, 1.1 * AUTH_DELAY_S),
+        (PermanentError("retired"), 0.9 * PERMANENT_DELAY_S, 1.1 * PERMANENT_DELAY_S),
+    ],
+)
+async def test_failure_delays_the_next_read_by_its_class(
+    rig: Rig, error: DriverError, least_s: float, most_s: float
+) -> None:
+    """Back-off and plan both hold: the later of the two counts. Then it goes on as before."""
+    rig.inverter.script.append(error)
+    async with running(rig.poller.run()):
+        await asyncio.sleep(2 * PERMANENT_DELAY_S)
+    waits_s = rig.waits_s()
+    assert least_s <= waits_s[0] <= most_s
+    assert set(waits_s[1:]) == {60.0}
+    failure, recovery, *_ = rig.feed.health("roof")
+    assert (failure.ok, failure.error, recovery.ok) == (False, str(error), True)
+
+
+async def test_change_of_demand_does_not_pass_the_back_off(rig: Rig) -> None:
+    """However often a car comes and goes: a device that asked for quiet is left alone."""
+    rig.inverter.script.append(TransientError("too many requests", retry_after_s=500.0))
+    async with running(rig.poller.run()):
+        for second in range(400):
+            rig.demand.put(Demand(car_plugged=second % 2 == 0))
+            await asyncio.sleep(1)
+    assert len(rig.inverter.reads) == 1
+
+
+async def test_long_outage_makes_no_storm(rig: Rig) -> None:
+    """A driver that would read each second backs off to about a minute, and recovers by itself."""
+    rig.inverter.period_s = 1.0
+    rig.inverter.script = deque([TransientError("refused")] * 60)
+    async with running(rig.poller.run()):
+        await asyncio.sleep(60 * TRANSIENT_CAP_S)
+    waits_s = rig.waits_s()
+    assert all(wait_s <= TRANSIENT_CAP_S for wait_s in waits_s[:60])
+    assert 15.0 < sum(waits_s[10:60]) / 50 < 45.0
+    assert set(waits_s[60:]) == {1.0}
+
+
+async def test_driver_that_is_always_due_does_not_storm_its_device(rig: Rig) -> None:
+    """A plan that lies in the past means at most a read a second."""
+    rig.inverter.period_s = -1.0
+    async with running(rig.poller.run()):
+        await asyncio.sleep(10.5)
+    assert len(rig.inverter.reads) == 11
+    assert set(rig.waits_s()) == {LEAST_PAUSE_S}
+
+
+async def test_full_inbox_holds_the_poller_and_loses_nothing(rig: Rig, clock: VirtualClock) -> None:
+    """A control loop that is held up finds every reading later."""
+    rig.inbox = asyncio.Queue(1)
+    rig.poller = Poller(rig.inverter, clock, rig.inbox, rig.demand, rig.feed)
+    flows = tuple(flow(clock.now(), grid_w=float(number)) for number in range(3))
+    rig.inverter.script.append(flows)
+    got: list[object] = []
+    async with running(rig.poller.run()):
+        await asyncio.sleep(500)
+        assert len(rig.inverter.reads) == 1
+        for _ in flows:
+            got.append(await rig.inbox.get())
+            await asyncio.sleep(0)
+    assert got == list(flows)
+
+
+@pytest.mark.parametrize("cancelled_after_s", [5.0, 30.0])
+async def test_cancelled_poller_closes_its_driver(rig: Rig, cancelled_after_s: float) -> None:
+    """Whether it reads or waits."""
+    rig.inverter.read_s = 10.0
+    async with running(rig.poller.run()):
+        await asyncio.sleep(cancelled_after_s)
+        assert rig.inverter.closed == 0
+    assert rig.inverter.closed == 1
+
+
+async def test_bug_of_a_driver_is_not_hidden(rig: Rig) -> None:
+    """What is no DriverError ends the task, which is for the supervisor to see; the driver is closed."""
+    rig.inverter.script.append(ZeroDivisionError("a bug"))
+    with pytest.raises(ZeroDivisionError):
+        await rig.poller.run()
+    assert rig.inverter.closed == 1

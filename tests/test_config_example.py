@@ -1,0 +1,74 @@
+"""config.example.toml is what people start from: it must load, be complete, and show the true defaults."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from pvcharge import config
+from pvcharge.control import ControlSettings
+from pvcharge.drivers.solaredge import SolarEdgeSettings
+from pvcharge.drivers.wattpilot import WattpilotSettings
+from pvcharge.log import LogSettings
+from pvcharge.tasks.charger_task import EdgeSettings
+
+EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
+MODELS: dict[str, type[BaseModel]] = {
+    "site": config.SiteSettings,
+    "inverter": SolarEdgeSettings,
+    "charger": WattpilotSettings,
+    "control": ControlSettings,
+    "edge": EdgeSettings,
+    "log": LogSettings,
+}
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """Return a copy of the example with the secret files that it names."""
+    for name in ("solaredge-client-secret", "solaredge-api-key", "wattpilot-password"):
+        (tmp_path / name).write_text("secret\n")
+        (tmp_path / name).chmod(0o600)
+    return Path(shutil.copy(EXAMPLE, tmp_path))
+
+
+def uncommented(text: str) -> str:
+    """Return the example with every commented setting in force."""
+    return re.sub(r"^#(?=\[|[a-z_]+ = )", "", text, flags=re.MULTILINE)
+
+
+def test_the_example_loads_as_it_stands(example: Path) -> None:
+    """A newcomer has to fill in the values, and nothing else."""
+    settings = config.load(example)
+    assert [device.settings.uses_oauth for device in settings.inverters] == [True]
+    assert settings.charger.settings.password.get_secret_value() == "secret"
+
+
+def test_every_commented_setting_is_valid_and_shows_its_default(example: Path) -> None:
+    """Removing a # alone changes nothing."""
+    before = config.load(example)
+    example.write_text(uncommented(example.read_text()))
+    after = config.load(example)
+    assert after.control.car_energy_price == before.control.replacement_price
+    assert after.control == before.control.model_copy(update={"car_energy_price": 0.19})
+    assert (after.site, after.edge, after.log, after.role) == (
+        before.site,
+        before.edge,
+        before.log,
+        before.role,
+    )
+    assert after.charger.settings == before.charger.settings
+    assert after.inverters[0].settings == before.inverters[0].settings
+    assert after.inverters[1].settings.key == "secret"
+    assert after.state_dir == config.SERVICE_STATE_DIR
+
+
+@pytest.mark.parametrize("table", MODELS)
+def test_every_setting_appears(table: str) -> None:
+    """What a model understands can be found in the example, in its own table."""
+    parts = re.split(r"^\[+(\w+)\]+$", uncommented(EXAMPLE.read_text()), flags=re.MULTILINE)
+    text = "".join(body for name, body in zip(parts[1::2], parts[2::2], strict=True) if name == table)
+    keys = {key.removesuffix("_file") for key in re.findall(r"^(\w+) = ", text, flags=re.MULTILINE)}
+    assert keys == set(MODELS[table].model_fields) | ({"driver"} & keys)

@@ -1,0 +1,119 @@
+"""Every decision can be told to a person."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pvcharge.model import NO_CHARGE, ChargerState, Decision, Mode, Reason, Setpoint
+from pvcharge.words import SENTENCES, STATES, duration, explain, kilowatts, level
+
+NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
+FULL = Decision(
+    at=NOON,
+    setpoint=Setpoint(1, 8),
+    reason=Reason.FOLLOWING,
+    mode=Mode.SURPLUS,
+    surplus_w=1840.0,
+    needed_w=690.0,
+    reading_age_s=400.0,
+    waits_until=NOON + timedelta(minutes=5),
+    boost_until=NOON + timedelta(hours=1),
+)
+
+
+def because(reason: Reason, **known: Any) -> Decision:
+    """Return a decision of which nothing is known but the reason and what is given."""
+    return replace(Decision(NOON, NO_CHARGE, reason, Mode.SURPLUS), **known)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_a_whole_sentence(reason: Reason) -> None:
+    """With all that a decision may know, and with nothing but the reason."""
+    for decision in (replace(FULL, reason=reason), because(reason)):
+        sentence = explain(decision)
+        assert re.fullmatch(r"[A-Z].*\.", sentence)
+        assert not re.search(r"None|nan|[{}]|\.\.|  |_", sentence)
+
+
+def test_the_table_names_every_reason_and_state_once() -> None:
+    """No two reasons read the same, or nobody could tell them apart."""
+    assert set(SENTENCES) == set(Reason)
+    assert set(STATES) == set(ChargerState)
+    assert len(set(SENTENCES.values())) == len(Reason)
+    assert len(set(STATES.values())) == len(ChargerState)
+
+
+@pytest.mark.parametrize(
+    ("decision", "sentence"),
+    [
+        (because(Reason.FOLLOWING, surplus_w=3440.0), "Following the surplus of 3.4 kW."),
+        (
+            because(Reason.TOO_LITTLE, surplus_w=-250.0, needed_w=690.0),
+            "Waiting for lasting surplus: -0.2 kW now, charging pays from 0.7 kW.",
+        ),
+        (
+            because(Reason.STALE_HOLD, setpoint=Setpoint(3, 8), reading_age_s=1500.0),
+            "Holding 8 A on 3 phases: the newest reading is 25 min old.",
+        ),
+        (because(Reason.STALE_STOP), "Not charging: no usable reading for a long time."),
+        (
+            because(Reason.MIN_ON_TIME, surplus_w=0.0, waits_until=NOON),
+            "Surplus 0.0 kW: will stop when the minimum charging time ends at 14:00:00.",
+        ),
+        (
+            because(Reason.MIN_OFF_TIME, surplus_w=4000.0),
+            "Surplus 4.0 kW: will start when the minimum pause ends.",
+        ),
+        (
+            because(Reason.SWITCH_LIMIT, surplus_w=4000.0, waits_until=NOON),
+            "Surplus 4.0 kW: no further start or phase switch until 14:00:00.",
+        ),
+        (because(Reason.BOOST), "Boost: full power."),
+        (because(Reason.BOOST, boost_until=NOON), "Boost: full power until 14:00:00."),
+    ],
+    ids=str,
+)
+def test_sentences_as_they_are_read(decision: Decision, sentence: str) -> None:
+    """Times are those of the house."""
+    assert explain(decision, ZoneInfo("Europe/Vienna")) == sentence
+
+
+@pytest.mark.parametrize(
+    ("setpoint", "words"),
+    [
+        (None, "unknown"),
+        (NO_CHARGE, "off"),
+        (Setpoint(1, 6), "6 A on 1 phase"),
+        (Setpoint(3, 16), "16 A on 3 phases"),
+    ],
+)
+def test_setpoints(setpoint: Setpoint | None, words: str) -> None:
+    """As somebody would say it who does not know our abbreviations."""
+    assert level(setpoint) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "a long time"),
+        (0, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "120 min"),
+        (7200, "2 h"),
+        (86_400, "24 h"),
+    ],
+)
+def test_durations(seconds: float | None, words: str) -> None:
+    """In the unit that suits them."""
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(("power_w", "words"), [(None, "unknown"), (0.0, "0.0 kW"), (-1449.0, "-1.4 kW")])
+def test_powers(power_w: float | None, words: str) -> None:
+    """One decimal is what people can take in."""
+    assert kilowatts(power_w) == words
