@@ -1,6 +1,7 @@
 """The daemon's time: steady, and N times faster for the demo."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -108,6 +109,16 @@ async def test_the_fast_clock_starts_where_it_is_told_and_runs_n_times_as_fast(
         assert clock.now() == NOON
         loop_s += 2.5
         assert clock.now() == NOON + timedelta(minutes=5)
+
+
+async def test_fast_clocks_that_share_a_beginning_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that starts 30 s after another is as far as that one: an hour, at this speed."""
+    loop = asyncio.get_running_loop()
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "time", lambda: 50.0)
+        patched.setattr(time, "time", lambda: 1030.0)
+        clock = FastClock(NOON, 120.0, since_unix_s=1000.0)
+        assert clock.now() == NOON + timedelta(hours=1)
 
 
 async def test_fast_sleep_takes_the_nth_part() -> None:

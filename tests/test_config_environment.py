@@ -1,5 +1,6 @@
 """Environment variables win over the file, and are named when they are wrong."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,10 @@ def test_variables_of_other_programs_are_left_alone(path: Path, monkeypatch: pyt
     monkeypatch.setenv("PVCHARGE_PORT", "tcp://192.0.2.1:80")
     monkeypatch.setenv("PVCHARGE_CONFIG", str(path))
     assert config.load(path).role == "standalone"
+
+
+def test_the_environment_is_for_the_file_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A demo beside a configured daemon must not reach for the real charger."""
+    monkeypatch.setenv("PVCHARGE_CHARGER__HOST", "192.0.2.99")
+    tables = tomllib.loads(CONFIG)
+    assert config.build(tables, Path("demo")).charger.settings.host == "192.0.2.20"

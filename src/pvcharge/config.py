@@ -120,7 +120,7 @@ class Config:
 
 
 def load(path: Path) -> Config:
-    """Read and validate a configuration file.
+    """Read and validate a configuration file, with what the environment says instead.
 
     Raises:
         ConfigError: with every problem found.
@@ -137,16 +137,21 @@ def load(path: Path) -> Config:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"{path}: no valid TOML: {error}"]) from None
-    return build(tables, path)
+    return build(tables, path, _Environment(_Overrides)())
 
 
-def build(tables: Mapping[str, Any], path: Path) -> Config:
-    """Validate tables as they stand in a file; `path` is for messages and for relative secret files.
+def build(tables: Mapping[str, Any], path: Path, environment: Mapping[str, Any] | None = None) -> Config:
+    """Validate tables as they stand in a file.
+
+    Args:
+        tables: of the file.
+        path: for messages and for relative secret files.
+        environment: tables that win over those, key by key.
 
     Raises:
         ConfigError: with every problem found.
     """
-    environment = _Environment(_Overrides)()
+    environment = environment or {}
     merged = _merge(tables, environment)
     problems = Problems(path, environment, _File)
     parsed = None

@@ -39,14 +39,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _describe(settings: config.Config) -> dict[str, str]:
     control, charger = settings.control, settings.charger
-    phases = " or ".join(str(number) for number in control.phases)
+    phases = "1 phase" if control.phases == (1,) else f"{' or '.join(map(str, control.phases))} phases"
     return {
         "site": f"{settings.site.name}, role {settings.role}",
         "inverters": ", ".join(
             f"{device.settings.name} ({device.driver.name})" for device in settings.inverters
         ),
         "charger": f"{charger.settings.name} ({charger.driver.name}), "
-        f"{control.min_current_a} to {control.max_current_a} A on {phases} phases",
+        f"{control.min_current_a} to {control.max_current_a} A on {phases}",
         "objective": control.objective.value,
         "state": str(settings.state_dir),
     }

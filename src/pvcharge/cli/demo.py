@@ -8,8 +8,6 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
 from pvcharge import log
 from pvcharge.cli.live import show_lines, show_live
 from pvcharge.cli.main import UsageError
@@ -88,11 +86,9 @@ async def _run(options: DemoOptions, args: argparse.Namespace) -> Summary:
 
 
 def _print(summary: Summary) -> None:
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    console.print(
-        f"In {summary.simulated_s / 60:.0f} simulated minutes the car got "
-        f"[bold]{summary.charged_kwh:.2f} kWh[/]; {summary.import_kwh:.2f} kWh were bought "
-        f"and {summary.export_kwh:.2f} kWh sold. "
-        f"{summary.readings} readings with {summary.api_calls} calls to the cloud, "
+    print(f"In {summary.simulated_s / 60:.0f} simulated minutes the car got {summary.charged_kwh:.2f} kWh.")
+    print(f"{summary.import_kwh:.2f} kWh were bought, {summary.export_kwh:.2f} kWh sold.")
+    print(
+        f"{summary.readings} readings with {summary.api_calls} requests, "
         f"{summary.setpoints} setpoints, {summary.errors} errors."
     )

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from rich.bar import Bar
@@ -98,7 +98,7 @@ def _screen(demo: Demo, latest: Latest) -> RenderableType:
     now = demo.clock.now()
     rows: list[RenderableType] = [Text(_setting(demo), style="dim"), Text()]
     if sample := demo.house.sample(now):
-        rows += [_bars(sample), Text(), _history(demo.house, now), Text()]
+        rows += [_bars(sample), Text(), _history(demo.house), Text()]
     rows += [_facts(demo, latest), Text()]
     rows += [Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in latest.events]
     title = f"[bold]pvcharge demo[/]  {now.astimezone(ZONE):%H:%M:%S}, {demo.options.speed:g} times as fast"
@@ -110,7 +110,7 @@ def _setting(demo: Demo) -> str:
     means = options.api == "v2" and not options.live
     return (
         f"simulated: house, car, Wattpilot{' Flex' if options.charger == 'flex' else ''}, "
-        f"SolarEdge cloud ({options.api.upper()}, {'quarter-hour means' if means else 'live values'})"
+        f"SolarEdge ({options.api.upper()}, {'quarter-hour means' if means else 'live values'})"
     )
 
 
@@ -125,23 +125,25 @@ def _powers(sample: HouseSample) -> list[tuple[str, float, str]]:
 
 
 def _grid_of_rows(*widths: int) -> Table:
-    table = Table.grid(padding=(0, 1))
+    """Return a table without lines: columns of these widths, and one that takes the rest."""
+    table = Table.grid(padding=(0, 1), expand=True)
     for width in widths:
-        table.add_column(width=width)
+        table.add_column(min_width=width, max_width=width)
+    table.add_column(ratio=1)
     return table
 
 
 def _bars(sample: HouseSample) -> Table:
-    table = _grid_of_rows(9, 8, 54)
+    table = _grid_of_rows(9, 8)
     for label, power_w, colour in _powers(sample):
         table.add_row(label, f"{kilowatts(power_w):>8}", Bar(FULL_SCALE_W, 0, power_w, color=colour))
     return table
 
 
-def _history(house: House, now: datetime) -> Table:
-    table = _grid_of_rows(9, 8, 54)
-    ends = [now - (HISTORY_COLUMNS - 1 - k) * HISTORY_COLUMN for k in range(HISTORY_COLUMNS)]
-    means = [house.mean(end - HISTORY_COLUMN, min(end, house.simulated_until)) for end in ends]
+def _history(house: House) -> Table:
+    table = _grid_of_rows(9, 8)
+    ends = [house.simulated_until - k * HISTORY_COLUMN for k in reversed(range(HISTORY_COLUMNS))]
+    means = [house.mean(end - HISTORY_COLUMN, end) for end in ends]
     for label, colour, powers_w in (
         ("roof", "yellow", [mean.pv_w if mean else 0.0 for mean in means]),
         ("car", "blue", [mean.charger_w if mean else 0.0 for mean in means]),
@@ -156,7 +158,7 @@ def _eighths(power_w: float) -> int:
 
 
 def _facts(demo: Demo, latest: Latest) -> Table:
-    table = _grid_of_rows(9, 63)
+    table = _grid_of_rows(9)
     charged_kwh = demo.summary().charged_kwh
     cloud = f"requests made: {demo.cloud.calls}"
     if isinstance(latest.requests_left, int | float):

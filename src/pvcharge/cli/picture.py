@@ -42,7 +42,11 @@ def draw(chart: Chart, path: Path, title: str) -> None:
         midnight = datetime.combine(day, datetime.min.time(), chart.at[0].tzinfo)
         panel.set_xlim(midnight, midnight + timedelta(days=1))
         panel.set_ylim(top=1.1 * highest_kw)
-        panel.set_title(f"{day:%A %d %B %Y}", loc="left", fontsize=9)
+        panel.set_title(f"{day:%A %d %B %Y}, UTC", loc="left", fontsize=9)
+        hours = range(0, 25, 3)
+        panel.set_xticks(
+            [midnight + timedelta(hours=hour) for hour in hours], [f"{hour}:00" for hour in hours]
+        )
     panels[0].legend(loc="upper left", ncols=5, fontsize=8, frameon=False)
     try:
         figure.savefig(path, dpi=120)
@@ -66,7 +70,6 @@ def _draw_day(panel: Any, chart: Chart, chosen: list[int]) -> None:
     panel.axhline(0, color="black", lw=0.6)
     panel.set_ylabel("kW")
     panel.grid(alpha=0.25)
-    panel.xaxis.set_major_formatter("{x:%H:%M}")
     panel.tick_params(labelsize=8)
     for side in ("top", "right"):
         panel.spines[side].set_visible(False)
