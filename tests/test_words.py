@@ -53,7 +53,7 @@ def test_the_table_names_every_reason_and_state_once() -> None:
         (because(Reason.FOLLOWING, surplus_w=3440.0), "Following the surplus of 3.4 kW."),
         (
             because(Reason.TOO_LITTLE, surplus_w=-250.0, needed_w=690.0),
-            "Waiting for lasting surplus: -0.2 kW now, charging pays from 0.7 kW.",
+            "Waiting: surplus -0.2 kW, charging pays from 0.7 kW.",
         ),
         (
             because(Reason.STALE_HOLD, setpoint=Setpoint(3, 8), reading_age_s=1500.0),

@@ -277,6 +277,33 @@ def test_a_missing_battery_value_is_not_a_missing_battery() -> None:
     assert bench.decide(10).surplus_w == -4000.0
 
 
+def test_readings_before_the_charger_is_heard_are_kept() -> None:
+    """An idle charger has been idle: what the cloud told first counts as soon as the charger is heard."""
+    bench = make_bench()
+    bench.grid(-900, -3000.0, span_s=900)
+    bench.grid(0, -3100.0, span_s=900)
+    assert bench.decide(360).reason is Reason.NO_STATUS
+    bench.status(365)
+    decision = bench.decide(365)
+    assert (decision.surplus_w, decision.setpoint) == (3100.0, Setpoint(1, 13))
+
+
+@pytest.mark.parametrize(
+    ("present_w", "then_w", "reason"),
+    [
+        (-500.0, 600.0, Reason.TOO_LITTLE),
+        (-500.0, 900.0, Reason.NOT_WORTH_IT),  # enough, but for how long?
+        (2000.0, 900.0, Reason.FOLLOWING),
+        (2000.0, 600.0, Reason.NOT_WORTH_IT),  # too little, but for how long?
+    ],
+)
+def test_a_change_that_has_yet_to_pay_is_called_so(present_w: float, then_w: float, reason: Reason) -> None:
+    """The first minute after the surplus has crossed the break-even point has a reason of its own."""
+    bench = make_bench()
+    bench.live(range(0, 900, 5), present_w)
+    assert reasons(bench, range(900, 930, 5), then_w) == {reason}
+
+
 def test_readings_of_the_past_do_not_count_twice() -> None:
     """An interval that has been seen, wholly or older than the newest, changes nothing."""
     bench = make_bench()

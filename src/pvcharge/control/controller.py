@@ -1,5 +1,6 @@
 """The controller: readings and charger status in, decisions out. Same inputs, same decisions."""
 
+from collections import deque
 from datetime import UTC, datetime
 from math import inf
 
@@ -22,6 +23,7 @@ from pvcharge.model import (
 )
 
 STATUS_MAX_AGE_S = 180.0  # older than this, the charger counts as unheard
+MAX_EARLY = 64  # readings that are kept until the charger is first heard
 FIRST_INSTANT_S = 5.0  # the time an instant stands for while the rhythm is unknown
 
 _Choice = tuple[Setpoint, Reason, float | None]  # and until when the limit named by the reason holds
@@ -44,6 +46,7 @@ class Controller:
         self._car_seen = False  # plugged in, as far as is known
         self._setpoint = NO_CHARGE  # as decided last
         self._hand_acknowledged: datetime | None = None
+        self._early: deque[PowerFlow] = deque(maxlen=MAX_EARLY)
         self._power_log = ChargerPowerLog()
         self._freshness = Freshness()
         self._limits = SwitchLimits(settings)
@@ -106,6 +109,8 @@ class Controller:
             # The state found is taken over: a start of the daemon starts and stops nothing.
             self._setpoint = _found(status)
             self._hand_acknowledged = status.changed_by_hand_at
+            while self._early:
+                self._observe_flow(self._early.popleft())
         elif status.state.plugged and before.state is ChargerState.DISCONNECTED:
             self._limits.plugged_in()
         elif status.state is ChargerState.DISCONNECTED:
@@ -116,6 +121,9 @@ class Controller:
             self._car_seen = status.state.plugged
 
     def _observe_flow(self, flow: PowerFlow) -> None:
+        if self._status is None:
+            self._early.append(flow)  # what the charger drew in it can be told when it has been heard
+            return
         start_s, end_s = flow.start.timestamp(), flow.end.timestamp()
         if flow.grid_w is None or end_s <= self._reading_end_s:
             return
@@ -202,13 +210,15 @@ class Controller:
         present = self._setpoint.phases
         phases = self._regret.best(present, allowed)
         wanted = setpoint(phases, self._ladder.best_current_a(phases, self._surplus_w))
-        if not phases:
-            reason = Reason.TOO_LITTLE
-        elif self._surplus_w >= self._ladder.break_even_w():
-            reason = Reason.FOLLOWING
-        else:
-            reason = Reason.MINIMUM if self._mode is Mode.MIN_SURPLUS else Reason.NOT_WORTH_IT
-        return self._within_limits(now_s, wanted, reason)
+        return self._within_limits(now_s, wanted, self._reason(phases, self._surplus_w))
+
+    def _reason(self, phases: int, surplus: float) -> Reason:
+        """Return why this many phases, when nothing but the surplus decides."""
+        pays = surplus >= self._ladder.break_even_w()
+        if bool(phases) != pays:
+            forced = phases and self._mode is Mode.MIN_SURPLUS
+            return Reason.MINIMUM if forced else Reason.NOT_WORTH_IT
+        return Reason.FOLLOWING if phases else Reason.TOO_LITTLE
 
     def _choose_without_data(self, now_s: float, age: Age) -> _Choice:
         minimum = setpoint(self._ladder.phases[1], self._ladder.min_current_a)

@@ -1,7 +1,7 @@
 """What a driver is: two protocols, the errors it may raise, and the registry that finds it.
 
 A driver raises nothing but `DriverError`s: every lower error is chained with `from`, and no message
-holds a secret. Which class it raises decides how its task goes on; see `pvcharge.tasks.backoff`.
+holds a secret. Which class it raises decides how its task goes on; see `pvcharge.tasks.retry`.
 """
 
 from collections.abc import Callable, Mapping
