@@ -38,8 +38,8 @@ control_settings = st.fixed_dictionaries(
         "min_off_s": st.integers(0, 900),
         "max_starts_per_hour": st.integers(1, 6),
         "max_phase_switches_per_hour": st.integers(0, 6),
-        "start_cost_wh": st.sampled_from([0.0, 5.0, 30.0]),
-        "phase_switch_cost_wh": st.sampled_from([0.0, 5.0, 45.0]),
+        "start_cost_wh": st.sampled_from([1.0, 5.0, 30.0]),
+        "phase_switch_cost_wh": st.sampled_from([1.0, 5.0, 45.0]),
     }
 )
 powers = st.one_of(st.none(), st.floats(-15_000, 15_000))

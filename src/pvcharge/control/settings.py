@@ -54,8 +54,8 @@ class ControlSettings(BaseModel):
     phases: tuple[Literal[1, 3], ...] = Field(default=(1, 3), min_length=1)
     voltage_v: float = Field(default=230.0, ge=100, le=260)
 
-    start_cost_wh: float = Field(default=30.0, ge=0, le=5000)
-    phase_switch_cost_wh: float = Field(default=45.0, ge=0, le=5000)
+    start_cost_wh: float = Field(default=30.0, ge=1, le=5000)
+    phase_switch_cost_wh: float = Field(default=45.0, ge=1, le=5000)
     min_on_s: float = Field(default=120.0, ge=0, le=86_400)
     min_off_s: float = Field(default=60.0, ge=0, le=86_400)
     max_starts_per_hour: int = Field(default=6, ge=1, le=60)
