@@ -6,7 +6,7 @@ import os
 from hypothesis import settings
 
 # The machines that run this are shared and slow now and then: a deadline would fail good code. CI tries the
-# same examples each time, so that it is red for a change and not by chance; a developer's runs go on searching.
+# same examples each time, so that it is red for a change, not by chance; elsewhere the search goes on.
 settings.register_profile("developer", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
