@@ -1,8 +1,7 @@
 """A clock that a test moves, settings and drivers made on the spot, and a faked HTTP client."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +14,7 @@ from aioresponses import aioresponses
 
 from pvcharge.drivers.base import DriverContext
 from pvcharge.drivers.solaredge import SolarEdgeInverter, SolarEdgeSettings
+from support.manual_clock import ManualClock
 
 NOON = datetime(2026, 6, 10, 10, 7, 30, tzinfo=UTC)
 AIOHTTP_VERSION = tuple(int(part) for part in aiohttp.__version__.split(".")[:2])
@@ -26,23 +26,6 @@ class ResponseWithWriter(aiohttp.ClientResponse):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("stream_writer", Mock(output_size=0))
         super().__init__(*args, **kwargs)
-
-
-class ManualClock:
-    """Reads `time.now`; sleeping moves it."""
-
-    def __init__(self, time: SimpleNamespace) -> None:
-        self._time = time
-
-    def now(self) -> datetime:
-        """Return the time that the test has set."""
-        now: datetime = self._time.now
-        return now
-
-    async def sleep(self, seconds: float) -> None:
-        """Move the time, and let others run."""
-        self._time.now += timedelta(seconds=seconds)
-        await asyncio.sleep(0)
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """A simulated cloud on loopback, a house whose powers a test sets, and a clock that a test moves."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,26 +10,10 @@ from aiohttp import ClientResponse, ClientSession
 
 from pvcharge.sim.house import HouseSample
 from pvcharge.sim.solaredge import SolarEdgeServer
+from support.manual_clock import ManualClock
 
 API_KEY = "0123456789ABCDEF0123456789ABCDEF"
 NOW = datetime(2026, 8, 24, 15, 5, 51, tzinfo=UTC)  # 17:05:51 in Vienna
-
-
-class ManualClock:
-    """Reads `time.now`; sleeping moves it."""
-
-    def __init__(self, time: SimpleNamespace) -> None:
-        self._time = time
-
-    def now(self) -> datetime:
-        """Return the time that the test has set."""
-        now: datetime = self._time.now
-        return now
-
-    async def sleep(self, seconds: float) -> None:
-        """Move the time, and let others run."""
-        self._time.now += timedelta(seconds=seconds)
-        await asyncio.sleep(0)
 
 
 class FlatHouse:
