@@ -20,6 +20,7 @@ from pvcharge.tasks.supervisor import supervise
 
 log = structlog.get_logger(__name__)
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 INBOX_CAPACITY = 1000  # readings and status wait here for the control loop, which never waits for them
 
 
@@ -95,23 +96,24 @@ def make_charger(config: Config, clock: Clock) -> Charger:
 
 
 async def serve(app: App, notifier: Notifier) -> None:
-    """Run a daemon until SIGTERM or SIGINT; a second signal ends it at once.
+    """Run a daemon until SIGTERM or SIGINT; a second signal kills it.
 
     Raises:
         BaseExceptionGroup: a fault ended it.
     """
+    loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group:
         daemon = group.create_task(app.run(), name="daemon")
 
         def stop() -> None:
-            if daemon.cancelling():
-                raise SystemExit(1)
+            for number in STOP_SIGNALS:
+                loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_DFL)
             notifier.stopping()
             log.info("stopping")
             daemon.cancel()
 
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOP_SIGNALS:
             loop.add_signal_handler(number, stop)
         notifier.ready(f"running as {app.config.role}")
         log.info("started", role=app.config.role, site=app.config.site.name)

@@ -64,7 +64,6 @@ class Problems:
         path: the configuration file.
         environment: what environment variables set, in the shape of the file.
         root: the model of the whole file.
-        tables: the keys of each table, where they do not depend on a driver.
 
     Attributes:
         lines: one for each problem.
@@ -75,6 +74,7 @@ class Problems:
         self._path = path
         self._environment = environment
         self._root = root
+        # By table its keys, as far as these do not depend on a driver.
         self._tables = {
             name: getattr(field.annotation, "model_fields", {})
             for name, field in root.model_fields.items()

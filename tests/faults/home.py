@@ -29,7 +29,8 @@ from pvcharge.sim.house import House
 from pvcharge.sim.solaredge import SolarEdgeServer
 from pvcharge.sim.solaredge.limits import SolarEdgeLimits
 from pvcharge.sim.wattpilot import WattpilotBox, WattpilotServer
-from pvcharge.tasks.feed import Event, Feed
+from pvcharge.tasks.feed import Event
+from tasks.fakes import RecordingFeed
 
 SITE_ID, API_KEY, CLIENT_ID, CLIENT_SECRET = 4711, "SITEKEY123", "our-app", "our-app-secret"
 PASSWORD = "box-password"
@@ -61,7 +62,7 @@ class WatchedBox(WattpilotBox):
         writes: key and value, and how many events the daemon had published by then.
     """
 
-    def __init__(self, feed: "RecordingFeed") -> None:
+    def __init__(self, feed: RecordingFeed) -> None:
         super().__init__()
         self.writes: list[tuple[str, Any, int]] = []
         self._feed = feed
@@ -80,23 +81,6 @@ class WatchedBox(WattpilotBox):
             super().press(key, value)
         finally:
             self._pressed = False
-
-
-class RecordingFeed(Feed):
-    """A feed that remembers everything.
-
-    Attributes:
-        events: all that has been published, in order.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.events: list[Event] = []
-
-    def publish(self, event: Event) -> None:
-        """Remember, then publish."""
-        self.events.append(event)
-        super().publish(event)
 
 
 class Home:
@@ -260,12 +244,12 @@ class Home:
 
     def failures(self, name: str) -> int:
         """Return how many tries of a device have failed."""
-        return sum(not event.ok for event in self.all(DeviceHealth) if event.name == name)
+        return sum(not health.ok for health in self.feed.health(name))
 
     def ok(self, name: str) -> bool:
         """Whether a device is well."""
-        health = [event.ok for event in self.all(DeviceHealth) if event.name == name]
-        return bool(health) and health[-1]
+        health = self.feed.health(name)
+        return bool(health) and health[-1].ok
 
     @property
     def readings(self) -> int:

@@ -13,6 +13,7 @@ from pvcharge.model import (
     ChargerStatus,
     Decision,
     Lease,
+    LimitsCommand,
     Mode,
     ModeCommand,
     PowerFlow,
@@ -174,6 +175,19 @@ async def test_nothing_is_leased_that_shall_not_be_written(rig: Rig, reason: Rea
         assert (await rig.lease()).seq == 1
 
 
+async def test_lease_is_revoked_when_the_hand_takes_over(rig: Rig) -> None:
+    """Left alone is left alone, also by what was leased before; afterwards the numbers go on rising."""
+    async with running(rig.loop.run()):
+        await asyncio.sleep(TICK_S)
+        first = await rig.lease()
+        rig.oracle.reason = Reason.BY_HAND
+        await asyncio.sleep(TICK_S)
+        assert rig.leases.value is None
+        rig.oracle.reason = Reason.FOLLOWING
+        await asyncio.sleep(TICK_S)
+        assert (await rig.lease()).seq == first.seq + 1
+
+
 async def test_real_controller_leases_nothing_before_a_status(
     clock: VirtualClock, feed: RecordingFeed
 ) -> None:
@@ -202,6 +216,14 @@ async def test_mode_command_is_obeyed_and_published(rig: Rig, feed: RecordingFee
     assert isinstance(decision, Decision)
     assert decision.mode is Mode.BOOST
     assert lease == rig.leases.value
+
+
+async def test_limits_command_is_published_as_it_is_in_force(rig: Rig, feed: RecordingFeed) -> None:
+    """Every surface shows the limits that hold, not those that were asked for."""
+    rig.inbox.put_nowait(LimitsCommand(max_current_a=99))
+    async with running(rig.loop.run()):
+        await asyncio.sleep(0.1)
+    assert feed.events[0] == LimitsCommand(6, 16)
 
 
 async def test_demand_is_told_when_a_car_comes_or_goes(rig: Rig) -> None:

@@ -113,6 +113,17 @@ async def test_another_kind_of_failure_is_logged(
     assert [line["error"] for line in logs if line["log_level"] == "warning"] == ["timed out", "wrong"]
 
 
+async def test_second_outage_is_logged_like_the_first(
+    clock: VirtualClock, feed: RecordingFeed, logs: Logs
+) -> None:
+    """Silence lasts as long as the outage, no longer."""
+    retry = Retry("roof", clock, feed)
+    for _ in range(2):
+        retry.failed(TransientError("refused"))
+        retry.succeeded()
+    assert _lines(logs) == [("warning", "device failed"), ("info", "device recovered")] * 2
+
+
 async def test_first_success_of_all_is_no_recovery(
     clock: VirtualClock, feed: RecordingFeed, logs: Logs
 ) -> None:

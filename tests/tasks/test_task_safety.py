@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 
 from pvcharge.control import Controller, ControlSettings
 from pvcharge.drivers.base import TransientError
-from pvcharge.model import ChargerState, ChargerStatus, Lease, Mode, ModeCommand, PowerFlow, Setpoint
+from pvcharge.model import (
+    ChargerState,
+    ChargerStatus,
+    Lease,
+    LimitsCommand,
+    Mode,
+    ModeCommand,
+    PowerFlow,
+    Setpoint,
+)
 from pvcharge.tasks.charger_task import GRACE_S, LOOK_S
 from pvcharge.tasks.control_loop import ControlLoop
 from pvcharge.tasks.queues import Latest
@@ -48,6 +57,7 @@ class WatchedCharger(FakeCharger):
         self.hand_at = self.last_hand_at = LONG_AGO
         self.stopping = False
         self.writes: list[tuple[float, Setpoint]] = []
+        self._least_a = SETTINGS.min_current_a
         self._known = False  # what is found at the start is taken over, whoever did it
         self._hand = self.status.changed_by_hand_at
 
@@ -63,7 +73,7 @@ class WatchedCharger(FakeCharger):
             self.last_hand_at = self._clock.now()
             self.hand_at = self.last_hand_at if self._known else LONG_AGO
         self._known, self._hand = True, status.changed_by_hand_at
-        if status.state is ChargerState.DISCONNECTED or _too_little(status):
+        if status.state is ChargerState.DISCONNECTED or self._allows_too_little(status):
             self.forget_hand()
         self.heard = status
         return status
@@ -74,6 +84,12 @@ class WatchedCharger(FakeCharger):
         self.writes.append((self._clock.now().timestamp(), setpoint))
         await super().apply(setpoint)
 
+    def use_at_least(self, current_a: int) -> None:
+        """Take note of the user's own minimum; never lowered again, which makes the checks milder."""
+        self._least_a = max(self._least_a, min(current_a, SETTINGS.max_current_a))
+        if self._allows_too_little(self.status):
+            self.forget_hand()
+
     def forget_hand(self) -> None:
         """Let the daemon do as it likes again."""
         self.hand_at = LONG_AGO
@@ -82,6 +98,10 @@ class WatchedCharger(FakeCharger):
     def held_by_hand(self) -> bool:
         """Whether the driver's hand has to be respected now."""
         return (self._clock.now() - self.hand_at).total_seconds() < SETTINGS.respect_hand_s
+
+    def _allows_too_little(self, status: ChargerStatus) -> bool:
+        """Whether the box gives less than shall be used, which is a reason to stop whatever was set."""
+        return status.max_current_a is not None and status.max_current_a < self._least_a
 
     def _check(self, setpoint: Setpoint) -> None:
         lease, heard = self.leases.value, self.heard
@@ -93,11 +113,6 @@ class WatchedCharger(FakeCharger):
         assert heard.state is not ChargerState.ERROR, "written during a fault"
         assert setpoint == OFF or self._clock.now() < lease.expires, "rule 4: the lease has run out"
         assert not self.held_by_hand or heard.setpoint == setpoint, "rule 6: the driver's hand"
-
-
-def _too_little(status: ChargerStatus) -> bool:
-    """Whether the box allows less than a car can use, which is a reason to stop whatever was set."""
-    return status.max_current_a is not None and status.max_current_a < SETTINGS.min_current_a
 
 
 class Day:
@@ -165,6 +180,11 @@ class Day:
         self.rig.inbox.put_nowait(ModeCommand(mode, until))
         self.box.forget_hand()
 
+    async def user_limits(self, min_current_a: int | None, max_current_a: int | None) -> None:
+        """Let the user narrow the current, or try to widen it."""
+        self.rig.inbox.put_nowait(LimitsCommand(min_current_a, max_current_a))
+        self.box.use_at_least(min_current_a or 0)
+
     async def lose_link(self, failed_tries: int) -> None:
         """Cut the connection, and refuse the next few."""
         self.box.open_errors.extend(TransientError("box: refused") for _ in range(failed_tries))
@@ -206,6 +226,7 @@ HAPPENINGS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "limit": st.tuples(st.sampled_from([0, 5, 6, 10, 16, 32])),
     "hand": st.tuples(st.none() | SETPOINTS),
     "mode": st.tuples(st.sampled_from(Mode), st.none() | st.integers(1, 100)),
+    "user_limits": st.tuples(st.none() | st.integers(0, 40), st.none() | st.integers(0, 40)),
     "lose_link": st.tuples(st.integers(0, 12)),
     "refuse_writes": st.tuples(st.integers(1, 4)),
     "controller": st.tuples(st.booleans()),

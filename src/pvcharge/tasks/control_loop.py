@@ -25,10 +25,6 @@ log = structlog.get_logger(__name__)
 
 TICK_S = 5.0  # decides at least so often, since readings age without a sound
 
-# Nothing is leased that shall not be written: before the charger has been heard, during a fault, and what
-# was set by hand, which is left alone even when this daemon stops or dies.
-HANDS_OFF = frozenset({Reason.NO_STATUS, Reason.CHARGER_FAULT, Reason.BY_HAND})
-
 
 class ControlLoop:
     """The middle task: inbox -> controller -> lease.
@@ -66,6 +62,7 @@ class ControlLoop:
         self._progressed = progressed
         self._charger_state: ChargerState | None = None  # as heard last
         self._decided: Decision | None = None
+        self._seq = 0  # of the last lease
 
     async def run(self) -> None:
         """Decide until cancelled."""
@@ -109,7 +106,10 @@ class ControlLoop:
                 reading_age_s=None if decision.reading_age_s is None else round(decision.reading_age_s),
             )
         self._tell_demand(decision.mode)
-        if decision.reason not in HANDS_OFF:
+        if decision.reason is Reason.BY_HAND:
+            self._revoke()
+        # What is off because of a fault is not leased either, lest it be carried out when the fault ends.
+        elif decision.binding and decision.reason is not Reason.CHARGER_FAULT:
             self._renew(decision)
 
     def _tell_demand(self, mode: Mode) -> None:
@@ -129,7 +129,12 @@ class ControlLoop:
             held_s = (decision.at - last.at).total_seconds()
             if held_s < self._lease_s / 3:
                 return
-        seq = last.seq + 1 if last else 1
-        lease = Lease(seq, decision.at, self._lease_s, decision.setpoint)
+        self._seq += 1
+        lease = Lease(self._seq, decision.at, self._lease_s, decision.setpoint)
         self._leases.put(lease)
         self._feed.publish(lease)
+
+    def _revoke(self) -> None:
+        """Take back the last lease: left to run out, it would look like the silence of a dead controller."""
+        if self._leases.value is not None:
+            self._leases.put(None)
