@@ -175,10 +175,11 @@ class Decision:
     def binding(self) -> bool:
         """Whether the charger may be set to it.
 
-        Nothing is written before the charger has been heard, nor what the driver of the car set by hand: a
-        box in a mode of its own has no setpoint that could be written without changing it.
+        Nothing is written before the charger has been heard; nor during a fault, lest it be carried out when
+        the fault ends; nor what the driver of the car set by hand: a box in a mode of its own has no setpoint
+        that could be written without changing it.
         """
-        return self.reason not in (Reason.NO_STATUS, Reason.BY_HAND)
+        return self.reason not in (Reason.NO_STATUS, Reason.CHARGER_FAULT, Reason.BY_HAND)
 
 
 @dataclass(frozen=True, slots=True)

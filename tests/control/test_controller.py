@@ -233,6 +233,14 @@ def test_a_hands_change_beyond_the_limits_is_clamped() -> None:
     assert bench.decide(5).setpoint == Setpoint(3, 10)
 
 
+def test_the_hand_comes_before_a_limit() -> None:
+    """A box that allows too little is no reason to undo what the driver of the car set there."""
+    bench = make_bench()
+    bench.status(0)
+    bench.status(5, setpoint=Setpoint(3, 6), max_current_a=5, changed_by_hand_at=bench.at(5))
+    assert (bench.decide(5).reason, bench.decide(5).binding) == (Reason.BY_HAND, False)
+
+
 def test_a_command_and_the_next_car_end_the_hands_time() -> None:
     """The user's command comes after the hand; a new car starts afresh."""
     bench = make_bench()

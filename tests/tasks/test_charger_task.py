@@ -85,6 +85,15 @@ async def test_phases_that_are_not_configured_are_not_used(clock: VirtualClock, 
         assert rig.charger.applied == [Setpoint(1, 9)]
 
 
+async def test_a_single_phase_is_never_made_three(clock: VirtualClock, feed: RecordingFeed) -> None:
+    """Where only three phases are configured, one at this current would become three times the power."""
+    rig = ChargerRig(clock, feed, phases=(3,))
+    rig.charger.report(setpoint=Setpoint(3, 6))
+    async with running(rig.task.run()):
+        await rig.settle(Setpoint(1, 9))
+        assert rig.charger.applied == [Setpoint(0, 0)]
+
+
 async def test_nothing_is_written_during_a_fault(rig: ChargerRig) -> None:
     """Not even at a stop; afterwards it goes on."""
     rig.charger.report(state=ChargerState.ERROR)

@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("service", choices=("solaredge",), help="the cloud to log in to")
     add_config(parser)
     parser.add_argument("--device", metavar="NAME", help="which [[inverter]], where there are several")
-    parser.add_argument("--code", help="the code or the whole address you were sent to (default: ask for it)")
+    parser.add_argument(
+        "--code", help="the code or whole address you were sent to, as --code=CODE (default: ask)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

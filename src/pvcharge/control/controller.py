@@ -23,6 +23,7 @@ from pvcharge.model import (
 )
 
 STATUS_MAX_AGE_S = 180.0  # older than this, the charger counts as unheard
+OBSTACLES = {ChargerState.DISCONNECTED: Reason.NO_CAR, ChargerState.ERROR: Reason.CHARGER_FAULT}
 MAX_EARLY = 64  # readings that are kept until the charger is first heard
 FIRST_INSTANT_S = 5.0  # the time an instant stands for while the rhythm is unknown
 
@@ -183,24 +184,23 @@ class Controller:
         status = self._status
         if status is None or now_s - self._status_s > STATUS_MAX_AGE_S:
             return self._setpoint, Reason.NO_STATUS, None
-        if (obstacle := self._obstacle(status)) is not None:
-            return NO_CHARGE, obstacle, None
+        if status.state in OBSTACLES:
+            return NO_CHARGE, OBSTACLES[status.state], None
+        fits = self._fit_limits(status)
         if self._held_by_hand(status, now):
-            return self._clamped(status.setpoint or self._setpoint), Reason.BY_HAND, None
+            found = status.setpoint or self._setpoint
+            return self._clamped(found) if fits else NO_CHARGE, Reason.BY_HAND, None
+        if not fits:
+            return NO_CHARGE, Reason.CHARGER_LIMIT, None
+        return self._choose_by_mode(now_s)
+
+    def _choose_by_mode(self, now_s: float) -> _Choice:
         if self._mode is Mode.OFF:
             return NO_CHARGE, Reason.SWITCHED_OFF, None
         if self._mode is Mode.BOOST:
             full = setpoint(self._ladder.phases[-1], self._ladder.max_current_a)
             return self._within_limits(now_s, full, Reason.BOOST)
         return self._choose_by_surplus(now_s)
-
-    def _obstacle(self, status: ChargerStatus) -> Reason | None:
-        """Return what makes charging impossible at the charger itself."""
-        if status.state is ChargerState.DISCONNECTED:
-            return Reason.NO_CAR
-        if status.state is ChargerState.ERROR:
-            return Reason.CHARGER_FAULT
-        return None if self._fit_limits(status) else Reason.CHARGER_LIMIT
 
     def _choose_by_surplus(self, now_s: float) -> _Choice:
         age = self._freshness.state(now_s)

@@ -53,11 +53,11 @@ class SetpointRange(BaseModel):
     phases: tuple[Literal[1, 3], ...]
 
     def clamp(self, setpoint: Setpoint) -> Setpoint:
-        """Return the setpoint within the limits."""
-        if not setpoint.charges:
+        """Return the setpoint within the limits, never on more phases than it says."""
+        phases = [number for number in self.phases if number <= setpoint.phases]
+        if not phases:
             return NO_CHARGE
-        phases = setpoint.phases if setpoint.phases in self.phases else min(self.phases)
-        return Setpoint(phases, min(max(setpoint.current_a, self.min_current_a), self.max_current_a))
+        return Setpoint(max(phases), min(max(setpoint.current_a, self.min_current_a), self.max_current_a))
 
 
 class ChargerTask:

@@ -108,8 +108,7 @@ class ControlLoop:
         self._tell_demand(decision.mode)
         if decision.reason is Reason.BY_HAND:
             self._revoke()
-        # What is off because of a fault is not leased either, lest it be carried out when the fault ends.
-        elif decision.binding and decision.reason is not Reason.CHARGER_FAULT:
+        elif decision.binding:
             self._renew(decision)
 
     def _tell_demand(self, mode: Mode) -> None:

@@ -62,7 +62,7 @@ class OAuth:
         """
         if request.query.get("client_id") != self.client_id:
             return _page("Unknown application", status=400)
-        code = secrets.token_urlsafe(24)
+        code = secrets.token_hex(16)
         self._codes.add(code)
         answer = {"code": code, "site_id": str(self.site_id)}
         if "external_id" in request.query:
