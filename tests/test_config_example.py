@@ -12,6 +12,7 @@ from pvcharge.control import ControlSettings
 from pvcharge.drivers.solaredge import SolarEdgeSettings
 from pvcharge.drivers.wattpilot import WattpilotSettings
 from pvcharge.log import LogSettings
+from pvcharge.mqtt.settings import MqttSettings
 from pvcharge.tasks.charger_task import EdgeSettings
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
@@ -21,6 +22,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "charger": WattpilotSettings,
     "control": ControlSettings,
     "edge": EdgeSettings,
+    "mqtt": MqttSettings,
     "log": LogSettings,
 }
 
@@ -28,7 +30,7 @@ MODELS: dict[str, type[BaseModel]] = {
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
     """Return a copy of the example with the secret files that it names."""
-    for name in ("solaredge-client-secret", "solaredge-api-key", "wattpilot-password"):
+    for name in ("solaredge-client-secret", "solaredge-api-key", "wattpilot-password", "mqtt-password"):
         (tmp_path / name).write_text("secret\n")
         (tmp_path / name).chmod(0o600)
     return Path(shutil.copy(EXAMPLE, tmp_path))
@@ -62,6 +64,14 @@ def test_every_commented_setting_is_valid_and_shows_its_default(example: Path) -
     assert after.charger.settings == before.charger.settings
     assert after.inverters[0].settings == before.inverters[0].settings
     assert after.inverters[1].settings.key == "secret"
+    assert before.mqtt is None
+    assert after.mqtt is not None
+    assert after.mqtt.password is not None
+    plain = MqttSettings(host=after.mqtt.host)
+    shown = after.mqtt.model_dump(
+        exclude={"username", "password", "port", "ca_file", "cert_file", "key_file"}
+    )
+    assert plain.model_dump() == plain.model_dump() | shown
     assert after.state_dir == config.SERVICE_STATE_DIR
 
 
@@ -70,5 +80,7 @@ def test_every_setting_appears(table: str) -> None:
     """What a model understands can be found in the example, in its own table."""
     parts = re.split(r"^\[+(\w+)\]+$", uncommented(EXAMPLE.read_text()), flags=re.MULTILINE)
     text = "".join(body for name, body in zip(parts[1::2], parts[2::2], strict=True) if name == table)
-    keys = {key.removesuffix("_file") for key in re.findall(r"^(\w+) = ", text, flags=re.MULTILINE)}
-    assert keys == set(MODELS[table].model_fields) | ({"driver"} & keys)
+    fields = set(MODELS[table].model_fields)
+    written = set(re.findall(r"^(\w+) = ", text, flags=re.MULTILINE))
+    keys = {key if key in fields else key.removesuffix("_file") for key in written}
+    assert keys == fields | ({"driver"} & keys)

@@ -2,15 +2,18 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
 from pvcharge.config import Config
 from pvcharge.control import Controller
 from pvcharge.drivers.base import Charger, Demand, DriverContext, Inverter
-from pvcharge.model import Clock, Lease
+from pvcharge.front import mqtt_tasks
+from pvcharge.model import Clock, Lease, LimitsCommand
 from pvcharge.tasks.charger_task import ChargerTask, SetpointRange
+from pvcharge.tasks.commands_store import CommandsStore
 from pvcharge.tasks.control_loop import ControlLoop
 from pvcharge.tasks.feed import Feed
 from pvcharge.tasks.notify import Notifier
@@ -74,7 +77,19 @@ class App:
         charger = ChargerTask(
             make_charger(config, clock), clock, leases, self.inbox, feed, config.edge, limits
         )
-        await supervise({**pollers, "control loop": control_loop.run, "charger": charger.run}, clock, feed)
+        configured = LimitsCommand(control.min_current_a, control.max_current_a)
+        store = CommandsStore(config.state_dir, clock, feed.subscribe(), configured)
+        tasks: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            **pollers,
+            "control loop": control_loop.run,
+            "charger": charger.run,
+            "commands store": store.run,
+        }
+        if config.mqtt is not None:
+            tasks |= mqtt_tasks(config, config.mqtt, clock, feed, self.inbox)
+        for command in await store.restore():  # before anything else is in the inbox
+            await self.inbox.put(command)
+        await supervise(tasks, clock, feed)
 
 
 def make_context(config: Config, clock: Clock) -> DriverContext:

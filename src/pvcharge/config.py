@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -20,12 +20,15 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from pvcharge.control import ControlSettings
 from pvcharge.drivers.base import CHARGERS, INVERTERS, Driver, UnknownDriverError, find, names
 from pvcharge.log import LogSettings
+from pvcharge.mqtt.settings import MqttSettings
 from pvcharge.problems import ENV_DELIMITER, ENV_PREFIX, Location, Problems
 from pvcharge.secret_files import resolve_secrets
 from pvcharge.tasks.charger_task import EdgeSettings
 
 KINDS: dict[str | int, str] = {"inverter": INVERTERS, "charger": CHARGERS}
 SERVICE_STATE_DIR = Path("/var/lib/pvcharge")
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class ConfigError(Exception):
@@ -66,7 +69,7 @@ class SiteSettings(BaseModel):
 
 
 class _File(BaseModel):
-    """The shape of the whole file; driver tables are validated by their drivers afterwards."""
+    """The shape of the whole file; tables that may hold secrets are validated afterwards."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -77,6 +80,7 @@ class _File(BaseModel):
     charger: dict[str, Any]
     control: ControlSettings = ControlSettings()
     edge: EdgeSettings = EdgeSettings()
+    mqtt: dict[str, Any] = Field(default_factory=dict)
     log: LogSettings = LogSettings()
 
 
@@ -115,6 +119,7 @@ class Config:
     charger: Device
     control: ControlSettings
     edge: EdgeSettings
+    mqtt: MqttSettings | None
     log: LogSettings
     state_dir: Path
 
@@ -164,6 +169,7 @@ def build(tables: Mapping[str, Any], path: Path, environment: Mapping[str, Any] 
     }
     _refuse_same_names(devices, problems)
     charger = devices.pop(("charger",))
+    mqtt = _table(("mqtt",), merged["mqtt"], MqttSettings, path, problems) if "mqtt" in merged else None
     if parsed is None or charger is None or problems.lines:
         raise ConfigError(problems.lines)
     return Config(
@@ -173,6 +179,7 @@ def build(tables: Mapping[str, Any], path: Path, environment: Mapping[str, Any] 
         charger=charger,
         control=parsed.control,
         edge=parsed.edge,
+        mqtt=mqtt,
         log=parsed.log,
         state_dir=parsed.state_dir or default_state_dir(),
     )
@@ -215,16 +222,22 @@ def _device(location: Location, table: Any, path: Path, problems: Problems) -> D
     if not isinstance(table, Mapping):
         return None
     driver = _driver(KINDS[location[0]], table.get("driver"), location, problems)
-    if driver is None:
+    settings = driver and _table(location, table, driver.settings, path, problems)
+    return Device(driver, settings) if driver and settings else None
+
+
+def _table(location: Location, table: Any, model: type[M], path: Path, problems: Problems) -> M | None:
+    """Validate a table that may hold secrets; what is no table has been refused before."""
+    if not isinstance(table, Mapping):
         return None
     in_file = [key for key in table if problems.variable((*location, key)) is None]
-    resolved, secret_problems = resolve_secrets(table, driver.settings, path, in_file)
+    resolved, secret_problems = resolve_secrets(table, model, path, in_file)
     for key, reason in secret_problems.items():
         problems.add((*location, key), reason)
     try:
-        return Device(driver, driver.settings.model_validate(resolved))
+        return model.model_validate(resolved)
     except ValidationError as error:
-        problems.add_errors(error, driver.settings, location)
+        problems.add_errors(error, model, location)
         return None
 
 

@@ -49,6 +49,7 @@ class DemoOptions:
         api: which SolarEdge API is read.
         live: V2 only: whether the cloud's live power flow is bought, else quarter-hour means.
         seed: of the invented weather and household.
+        mqtt: the `[mqtt]` table of a broker that the daemon shall talk to as well.
     """
 
     speed: float = 60.0
@@ -57,6 +58,7 @@ class DemoOptions:
     api: Literal["v2", "v1"] = "v2"
     live: bool = False
     seed: int = 7
+    mqtt: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -189,6 +191,7 @@ class Demo:
                 "data": "live" if self.options.live else "quarter",
             }
         return {
+            **({"mqtt": self.options.mqtt} if self.options.mqtt else {}),
             "state_dir": str(self._state_dir),
             "site": {
                 "name": "demo",

@@ -16,6 +16,8 @@ OK, CRASH, USAGE, CONFIG, INTERRUPTED = 0, 1, 2, 78, 130
 COMMANDS = {
     "run": "run the daemon",
     "check": "validate a configuration, and with --probe its devices",
+    "boost": "charge with full power now, for a time or until told otherwise",
+    "mode": "choose how to charge",
     "demo": "watch it work: simulated devices, real drivers, accelerated time; needs no hardware",
     "simulate": "run the controller over recorded days in virtual time and show what it would have done",
     "login": "give pvcharge access to a cloud account",

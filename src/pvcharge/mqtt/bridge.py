@@ -1,0 +1,171 @@
+"""The edge's end: judges the setpoints that come in, sends up what the devices say, boosts while alone."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pvcharge.model import ChargerStatus, Clock, Lease, ModeCommand, PowerFlow, Setpoint
+from pvcharge.mqtt import topics
+from pvcharge.mqtt.bus import Bus, Message
+from pvcharge.mqtt.errors import Refusals
+from pvcharge.mqtt.local_boost import LocalBoost
+from pvcharge.mqtt.payloads import RefusedError, decode_lease, parse_boost
+from pvcharge.mqtt.peer import Peer, own_time, time_of
+from pvcharge.mqtt.topics import Namespace
+from pvcharge.mqtt.uplink import Uplink
+from pvcharge.mqtt.waits import set_within
+
+LOOK_S = 1.0  # between two looks at what is due
+AHEAD_S = 2.0  # that a setpoint may seem to come from the future; clocks are not known better
+
+
+@dataclass(frozen=True, slots=True)
+class SetpointLimits:
+    """What this house allows, whatever comes in."""
+
+    phases: tuple[int, ...]
+    min_current_a: int
+    max_current_a: int
+
+    @property
+    def full(self) -> Setpoint:
+        """The setpoint of a boost."""
+        return Setpoint(max(self.phases), self.max_current_a)
+
+    def check(self, setpoint: Setpoint) -> None:
+        """Accept a setpoint within the limits; not to charge always is.
+
+        Raises:
+            RefusedError: it is not. It is not clamped, since a cloud with other limits than the house's shall
+                be noticed and not be guessed at.
+        """
+        if not setpoint.charges:
+            return
+        if setpoint.phases not in self.phases:
+            allowed = " and ".join(str(phases) for phases in self.phases)
+            raise RefusedError("limits", f"{setpoint}: the edge is configured for phases {allowed}")
+        if not self.min_current_a <= setpoint.current_a <= self.max_current_a:
+            allowed = f"{self.min_current_a} to {self.max_current_a} A"
+            raise RefusedError("limits", f"{setpoint}: the edge is configured for {allowed}")
+
+
+class EdgeBridge:
+    """Joins the house to the cloud.
+
+    Args:
+        bus: the broker connection; not running yet.
+        cloud: the cloud's heartbeat.
+        namespace: where the site's topics stand.
+        clock: the edge's time.
+        put_lease: takes accepted leases, in the edge's time; the charger task's mailbox.
+        limits: the setpoints that this house allows.
+        lease_s: how long a lease of our own is good for, during a boost without the cloud.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        cloud: Peer,
+        namespace: Namespace,
+        clock: Clock,
+        *,
+        put_lease: Callable[[Lease], None],
+        limits: SetpointLimits,
+        lease_s: float = 60.0,
+    ) -> None:
+        self._cloud = cloud
+        self._clock = clock
+        self._put_lease = put_lease
+        self._limits = limits
+        self._seq = 0  # of the last setpoint accepted
+        self._news = asyncio.Event()
+        self._uplink = Uplink(bus, namespace, clock)
+        self._boost = LocalBoost(bus, namespace, clock, self._lease_full_power, lease_s)
+        self._setpoint_refusals = Refusals(bus, namespace, topics.SETPOINT, clock)
+        self._boost_refusals = Refusals(bus, namespace, topics.BOOST_SET, clock)
+        bus.listen(namespace.path(topics.SETPOINT), self._hear_setpoint)
+        bus.listen(namespace.path(topics.BOOST_SET), self._hear_boost)
+
+    def send_status(self, status: ChargerStatus) -> None:
+        """Have a status sent up: at once if something has changed, measurements once per second at most."""
+        self._uplink.add_status(status)
+        self._news.set()
+
+    def send_flow(self, flow: PowerFlow) -> None:
+        """Have a reading sent up."""
+        self._uplink.add_flow(flow)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Send what is due and see to the boost, until cancelled."""
+        while True:
+            if self._cloud.alive:
+                self._boost.hand_over()
+            await self._boost.look()
+            await self._uplink.send()
+            await set_within(self._news, self._clock, LOOK_S)
+
+    async def _hear_setpoint(self, message: Message) -> None:
+        try:
+            lease = self._accept(message)
+        except RefusedError as error:
+            await self._setpoint_refusals.refuse(error)
+            return
+        self._seq = lease.seq
+        self._put_lease(lease)
+
+    def _accept(self, message: Message) -> Lease:
+        """Return the lease in the edge's time.
+
+        Raises:
+            RefusedError: it is not to be followed.
+        """
+        if message.retained:
+            raise RefusedError("retained", "a retained setpoint may be of any age; publish without retain")
+        lease = decode_lease(message.payload)
+        skew_s = self._cloud.skew_s
+        if not self._cloud.alive or skew_s is None:
+            raise RefusedError("unheard", "the cloud's heartbeat is not heard, so the age is not known")
+        if lease.seq <= self._seq:
+            raise RefusedError("order", f"seq {lease.seq} does not follow {self._seq}")
+        self._limits.check(lease.setpoint)
+        return replace(lease, at=self._decided_at(lease, skew_s))
+
+    def _decided_at(self, lease: Lease, skew_s: float) -> datetime:
+        """Return when a setpoint was decided by the edge's clock.
+
+        Of two measurements the earlier counts: the skew as it is known here may be that of another cloud
+        than the one which sent this, and a heartbeat that was held up makes things look younger. The
+        sequence number was made with the skew known there, which makes them look older if anything.
+
+        Raises:
+            RefusedError: the lease has run out.
+        """
+        now, by_cloud = self._clock.now(), own_time(lease.at, skew_s)
+        ahead_s = (by_cloud - now).total_seconds()
+        if ahead_s > AHEAD_S:
+            raise RefusedError("ahead", f"{ahead_s:.0f} s ahead of the cloud's clock as last measured")
+        decided_at = min(by_cloud, time_of(lease.seq), now)
+        age_s = (now - decided_at).total_seconds()
+        if age_s >= lease.duration_s:
+            raise RefusedError("old", f"{age_s:.0f} s old, and was good for {lease.duration_s:g} s")
+        return decided_at
+
+    async def _hear_boost(self, message: Message) -> None:
+        if self._cloud.alive:
+            return  # the cloud hears it too
+        try:
+            command = self._read_boost(message)
+        except RefusedError as error:
+            await self._boost_refusals.refuse(error)
+        else:
+            await self._boost.command(command)
+
+    def _read_boost(self, message: Message) -> ModeCommand:
+        if message.retained:
+            raise RefusedError("retained", "a retained command would be obeyed at every connect")
+        return parse_boost(message.payload, self._clock.now())
+
+    def _lease_full_power(self, duration_s: float) -> None:
+        self._put_lease(Lease(self._seq, self._clock.now(), duration_s, self._limits.full))

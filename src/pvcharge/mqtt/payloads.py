@@ -1,0 +1,248 @@
+"""What stands in the messages: JSON <-> model, strict and pure.
+
+Whatever bytes come in, decoding returns a valid value or raises `PayloadError`, nothing else. All keys are
+always present, unknown ones are refused, and times are converted to UTC.
+"""
+
+import json
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from pvcharge.model import ChargerState, ChargerStatus, Lease, Mode, ModeCommand, PowerFlow, Setpoint
+from pvcharge.mqtt.peer import seq_at
+
+VERSION = 1
+MAX_BYTES = 8 * 1024
+MAX_LEASE_S = 3600.0
+MAX_BOOST_MIN = 24 * 60
+
+_SHOWN = 60  # characters of a foreign text in a message of ours
+_MINUTES = re.compile(r"[0-9]{1,4}")
+
+
+class RefusedError(ValueError):
+    """A message that changes nothing; the text says why, fit to be sent back.
+
+    Args:
+        kind: what sort of refusal, since only the first of a sort is logged.
+        message: why.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class PayloadError(RefusedError):
+    """A message is not what its topic asks for; the text says where."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("payload", message)
+
+
+# Wide enough for any house, and narrow enough that no sum or shift of them can overflow.
+_FIRST, _LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+_Time = Annotated[
+    AwareDatetime, Field(ge=_FIRST, le=_LAST), AfterValidator(lambda time: time.astimezone(UTC))
+]
+_Power = Annotated[float, Field(ge=-1e7, le=1e7)]
+_Energy = Annotated[float, Field(ge=0, le=1e12)]
+_Amps = Annotated[int, Field(ge=0, le=1000)]
+_Phases = Annotated[int, Field(ge=0, le=3)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class _Payload(_Strict):
+    v: Annotated[int, Field(ge=VERSION, le=VERSION)]
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields by name, without the version."""
+        return {name: value for name, value in self if name != "v"}
+
+
+class _Setpoint(_Strict):
+    phases: _Phases
+    current_a: _Amps
+
+
+class _Status(_Payload):
+    at: _Time
+    state: ChargerState
+    power_w: _Power
+    phases: _Phases
+    current_a: Annotated[float, Field(ge=0, le=1000)]
+    setpoint: Annotated[_Setpoint, AfterValidator(lambda it: Setpoint(it.phases, it.current_a))] | None
+    min_current_a: _Amps | None
+    max_current_a: _Amps | None
+    session_wh: _Energy | None
+    total_wh: _Energy | None
+    changed_by_hand_at: _Time | None
+    fault: Annotated[str, Field(max_length=500)] | None
+
+
+class _Flow(_Payload):
+    start: _Time
+    end: _Time
+    pv_w: _Power | None
+    grid_w: _Power | None
+    battery_w: _Power | None
+    load_w: _Power | None
+    battery_soc_pct: Annotated[float, Field(ge=0, le=100)] | None
+    source: Annotated[str, Field(max_length=100)]
+
+
+class _Lease(_Payload):
+    seq: Annotated[int, Field(ge=seq_at(_FIRST), le=seq_at(_LAST))]
+    at: _Time
+    lease_s: Annotated[float, Field(gt=0, le=MAX_LEASE_S)]
+    phases: _Phases
+    current_a: _Amps
+
+
+class _Refusal(_Payload):
+    at: _Time
+    error: Annotated[str, Field(max_length=1000)]
+
+
+def encode_status(status: ChargerStatus) -> str:
+    """Return the payload of `edge/charger`."""
+    return _encode(asdict(status))
+
+
+def decode_status(payload: bytes) -> ChargerStatus:
+    """Read the payload of `edge/charger`.
+
+    Raises:
+        PayloadError: it is none.
+    """
+    return ChargerStatus(**_decode(_Status, payload).values())
+
+
+def encode_flow(flow: PowerFlow) -> str:
+    """Return the payload of `edge/flow`."""
+    return _encode(asdict(flow))
+
+
+def decode_flow(payload: bytes) -> PowerFlow:
+    """Read the payload of `edge/flow`.
+
+    Raises:
+        PayloadError: it is none.
+    """
+    values = _decode(_Flow, payload).values()
+    try:
+        return PowerFlow(**values)
+    except ValueError:
+        raise PayloadError("start: lies after the end") from None
+
+
+def encode_lease(lease: Lease) -> str:
+    """Return the payload of `cloud/setpoint`; for its `seq` see `pvcharge.mqtt.peer.seq_at`."""
+    return _encode({"seq": lease.seq, "at": lease.at, "lease_s": lease.duration_s, **asdict(lease.setpoint)})
+
+
+def decode_lease(payload: bytes) -> Lease:
+    """Read the payload of `cloud/setpoint`.
+
+    Raises:
+        PayloadError: it is none, or no such setpoint exists.
+    """
+    wire = _decode(_Lease, payload)
+    try:
+        setpoint = Setpoint(wire.phases, wire.current_a)
+    except ValueError as error:
+        raise PayloadError(str(error)) from None
+    return Lease(wire.seq, wire.at, wire.lease_s, setpoint)
+
+
+def encode_refusal(at: datetime, error: str) -> str:
+    """Return the payload of a topic's `/error`: what was wrong with a payload there."""
+    return _encode({"at": at, "error": error})
+
+
+def decode_refusal(payload: bytes) -> str:
+    """Return what a topic's `/error` says.
+
+    Raises:
+        PayloadError: it is no such payload.
+    """
+    return _decode(_Refusal, payload).error
+
+
+def parse_boost(payload: bytes, now: datetime) -> ModeCommand:
+    """Read the payload of `boost/set`: `ON`, `OFF`, or minutes from now; capitals or not.
+
+    Returns:
+        A boost. `OFF` is one that ends now, after which the mode before it is in force again.
+
+    Raises:
+        PayloadError: it is something else, or more than a day.
+    """
+    word = _word(payload)
+    if word == "on":
+        return ModeCommand(Mode.BOOST)
+    if word == "off":
+        return ModeCommand(Mode.BOOST, until=now)
+    if not _MINUTES.fullmatch(word) or not 0 < int(word) <= MAX_BOOST_MIN:
+        raise PayloadError(f"{_shown(word)} is neither ON nor OFF nor minutes from 1 to {MAX_BOOST_MIN}")
+    return ModeCommand(Mode.BOOST, until=now + timedelta(minutes=int(word)))
+
+
+def parse_mode(payload: bytes) -> ModeCommand:
+    """Read the payload of `mode/set`: the name of a mode, in capitals or not.
+
+    Raises:
+        PayloadError: there is no such mode.
+    """
+    word = _word(payload)
+    try:
+        return ModeCommand(Mode(word))
+    except ValueError:
+        raise PayloadError(f"{_shown(word)} is none of {', '.join(Mode)}") from None
+
+
+def _encode(values: dict[str, Any]) -> str:
+    return json.dumps({"v": VERSION, **values}, default=datetime.isoformat, allow_nan=False)
+
+
+P = TypeVar("P", bound=_Payload)
+
+
+def _decode(kind: type[P], payload: bytes) -> P:
+    _check_length(payload)
+    try:
+        return kind.model_validate_json(payload)
+    except ValidationError as error:
+        raise PayloadError(_first_problem(error)) from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Put the first problem into words: a wrong version if there is one, for it explains all others."""
+    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    return f"{_shown(place)}: {problem['msg']}" if place else problem["msg"]
+
+
+def _word(payload: bytes) -> str:
+    _check_length(payload)
+    try:
+        return payload.decode().strip().lower()
+    except UnicodeDecodeError:
+        raise PayloadError("no UTF-8 text") from None
+
+
+def _check_length(payload: bytes) -> None:
+    if len(payload) > MAX_BYTES:
+        raise PayloadError(f"{len(payload)} bytes are more than {MAX_BYTES}")
+
+
+def _shown(text: str) -> str:
+    """Return a foreign text short and on one line."""
+    return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")

@@ -1,0 +1,207 @@
+"""The boost of an edge that is alone."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mqtt.far_ends import NOON, SITE, FakePeer, RecordingBus, make_lease, running
+from pvcharge.clock import FastClock
+from pvcharge.model import Lease, Setpoint
+from pvcharge.mqtt import topics
+from pvcharge.mqtt.bridge import EdgeBridge, SetpointLimits
+from pvcharge.mqtt.payloads import encode_lease
+
+pytestmark = pytest.mark.looptime
+
+BOOST_SET = SITE.path(topics.BOOST_SET)
+FULL = Setpoint(3, 16)
+
+
+class Edge:
+    """A bridge whose cloud is dead, with the test in the place of everybody else."""
+
+    def __init__(self) -> None:
+        self.clock = FastClock(NOON, speed=1.0)
+        self.bus = RecordingBus()
+        self.cloud = FakePeer(alive=False, skew_s=None)
+        self.put: list[Lease] = []
+        self.bridge = EdgeBridge(
+            self.bus,
+            self.cloud,
+            SITE,
+            self.clock,
+            put_lease=self.put.append,
+            limits=SetpointLimits((1, 3), 6, 16),
+        )
+
+    async def order(self, payload: str | bytes, *, retained: bool = False) -> None:
+        """Have a command come in on `boost/set`."""
+        await self.bus.deliver(BOOST_SET, payload, retained=retained)
+
+    def leased(self) -> Setpoint | None:
+        """Return the setpoint that is leased now."""
+        last = self.put[-1] if self.put else None
+        return last.setpoint if last and self.clock.now() < last.expires else None
+
+    def states(self) -> list[str]:
+        """Return what has been told on `boost`."""
+        return [message.payload for message in self.bus.on(SITE.path(topics.BOOST))]
+
+    async def cloud_returns(self) -> None:
+        """Have the cloud's heartbeat heard, and the bridge notice."""
+        self.cloud.alive, self.cloud.skew_s = True, 0.0
+        await asyncio.sleep(1.1)
+
+
+async def test_boost_is_leased_at_once() -> None:
+    """Without waiting for the next look at the clock."""
+    edge = Edge()
+    await edge.order("ON")
+    assert edge.leased() == FULL
+    assert edge.states() == ["ON"]
+    assert all(message.retain for message in edge.bus.published)
+
+
+async def test_boost_goes_on_without_a_gap() -> None:
+    """Each lease is renewed well before its end."""
+    edge = Edge()
+    async with running(edge.bridge.run()):
+        await edge.order("ON")
+        for _ in range(1000):
+            await asyncio.sleep(7)
+            assert edge.leased() == FULL
+    assert len(edge.put) < 400
+
+
+async def test_boost_ends_by_itself() -> None:
+    """To the second: no lease outlasts it."""
+    edge = Edge()
+    async with running(edge.bridge.run()):
+        await edge.order("2")
+        await asyncio.sleep(119)
+        assert edge.leased() == FULL
+        await asyncio.sleep(1.5)
+        assert edge.leased() is None
+        await asyncio.sleep(100)
+        assert edge.leased() is None
+    assert max(lease.expires for lease in edge.put) <= edge.put[0].at + timedelta(minutes=2)
+    assert edge.states() == ["ON", "OFF"]
+
+
+async def test_off_ends_it_at_once() -> None:
+    """The charger falls back to what silence asks for."""
+    edge = Edge()
+    async with running(edge.bridge.run()):
+        await edge.order("ON")
+        await asyncio.sleep(30)
+        await edge.order("OFF")
+        assert edge.leased() is None
+        await asyncio.sleep(100)
+        assert edge.leased() is None
+    assert edge.states() == ["ON", "OFF"]
+
+
+async def test_a_later_command_changes_the_end() -> None:
+    """The last word counts."""
+    edge = Edge()
+    async with running(edge.bridge.run()):
+        await edge.order("ON")
+        await edge.order("1")
+        await asyncio.sleep(62)
+        assert edge.leased() is None
+
+
+async def test_boost_can_begin_again_at_once() -> None:
+    """The driver has changed their mind twice."""
+    edge = Edge()
+    for payload in ("ON", "OFF", "ON"):
+        await edge.order(payload)
+    assert edge.leased() == FULL
+    assert edge.states() == ["ON", "OFF", "ON"]
+
+
+async def test_cloud_takes_over_smoothly() -> None:
+    """The boost's lease stays until the cloud's next setpoint takes its place."""
+    edge = Edge()
+    async with running(edge.bridge.run()):
+        await edge.order("ON")
+        await edge.cloud_returns()
+        assert edge.leased() == FULL
+        lease = make_lease(NOON + timedelta(seconds=1))
+        await edge.bus.deliver(SITE.path(topics.SETPOINT), encode_lease(lease))
+        assert edge.leased() == Setpoint(3, 10)
+        await asyncio.sleep(50)
+        await edge.bus.connect()
+    assert edge.put[1:] == [lease]
+    assert edge.states() == ["ON"]
+
+
+async def test_boost_does_not_return_after_the_cloud() -> None:
+    """What the driver wants now is what was said to the cloud since."""
+    edge = Edge()
+    async with running(edge.bridge.run()):
+        await edge.order("ON")
+        await edge.cloud_returns()
+        edge.cloud.alive = False
+        await asyncio.sleep(100)
+        assert edge.leased() is None
+
+
+async def test_the_cloud_is_left_its_own_commands() -> None:
+    """And its own errors: only one side answers."""
+    edge = Edge()
+    await edge.cloud_returns()
+    await edge.order("ON")
+    await edge.order("garbage")
+    assert edge.put == []
+    assert edge.bus.published == []
+
+
+async def test_retained_command_is_refused() -> None:
+    """It would be obeyed at every connect."""
+    edge = Edge()
+    await edge.order("ON", retained=True)
+    assert edge.put == []
+    assert [message.topic for message in edge.bus.published] == [SITE.error(topics.BOOST_SET)]
+
+
+async def test_state_is_told_again_on_connect() -> None:
+    """Also the end of a boost that came while there was no broker."""
+    edge = Edge()
+    await edge.bus.connect()
+    assert edge.states() == []
+    async with running(edge.bridge.run()):
+        await edge.order("1")
+        await edge.bus.connect()
+        edge.bus.connected = False
+        await asyncio.sleep(70)
+        await edge.bus.connect()
+    assert edge.states() == ["ON", "ON", "OFF"]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=30),
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=9).map(str.encode),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_garbage_changes_nothing_and_is_answered_once(garbage: list[bytes]) -> None:
+    """Within the same second; a good command by chance is no garbage."""
+
+    async def scenario() -> Edge:
+        edge = Edge()
+        for payload in garbage:
+            await edge.order(payload)
+        return edge
+
+    edge = asyncio.run(scenario())
+    answers = edge.bus.on(SITE.error(topics.BOOST_SET))
+    assert len(answers) <= 1
+    assert len(edge.states()) == 0 or len(answers) < len(garbage)
