@@ -63,7 +63,7 @@ async def test_boost_reaches_the_charger_and_is_told(tmp_path: Path) -> None:
         assert (state["v"], state["mode"], state["setpoint_a"]) == (1, "boost", 16)
         device = json.loads(await read(broker, "homeassistant/device/pvcharge_demo/config"))
         assert device["device"]["identifiers"] == ["pvcharge_demo"]
-    assert demo.box.power_w < 10_000  # the daemon has stopped, and stopped the charge
+    assert demo.box.properties["frc"] == 1  # the daemon has stopped, and stopped the charge
 
 
 async def test_the_mode_survives_a_restart(tmp_path: Path) -> None:
