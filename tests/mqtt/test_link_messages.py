@@ -172,3 +172,4 @@ async def test_goodbye(broker: Broker) -> None:
             await leaver.publish(WILL_TOPIC, "online", retain=True)
             await until(lambda: ear.payloads == ["online"])
         await until(lambda: ear.payloads == ["online", "offline"])
+    assert "Received DISCONNECT from edge" in broker.log()  # so the broker keeps the will to itself

@@ -58,8 +58,10 @@ async def test_certificate_of_another_host(tmp_path: Path) -> None:
     async with running_broker(tmp_path, tls=True) as broker:
         error = await error_of(make_link(broker, settings={"host": "127.0.0.2"}))
         assert "Connection refused" in error  # nobody listens there
-        broker.certificates.server_cert_file.write_bytes(broker.certificates.client_cert_file.read_bytes())  # type: ignore[union-attr]
-        broker.certificates.server_key_file.write_bytes(broker.certificates.client_key_file.read_bytes())  # type: ignore[union-attr]
+        files = broker.certificates
+        assert files is not None
+        files.server_cert_file.write_bytes(files.client_cert_file.read_bytes())
+        files.server_key_file.write_bytes(files.client_key_file.read_bytes())
         await broker.restart()
         error = await error_of(make_link(broker))
     assert "check ca_file and host" in error

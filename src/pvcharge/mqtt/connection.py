@@ -145,10 +145,18 @@ class Connection(Client):
         if expiry_s is not None:
             # Whole seconds, never more than was asked for; but 0 would not even reach who is listening now.
             properties = _properties(PacketTypes.PUBLISH, MessageExpiryInterval=max(1, int(expiry_s)))
+        # An acknowledgement that was lost with the connection would be waited for, and the next one delayed.
+        sending = asyncio.create_task(self.publish(topic, payload, qos, retain, properties))
         try:
-            await self.publish(topic, payload, qos, retain, properties)
+            await asyncio.wait((sending, self._disconnected), return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                raise LinkError("the connection was lost")
+            sending.result()
         except (MqttError, ValueError) as error:
             raise explain(error) from error
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
 
     async def leave(self) -> None:
         """Tell the broker that we go, so that it keeps the will to itself; then let go of everything."""

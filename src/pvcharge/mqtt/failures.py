@@ -42,7 +42,7 @@ def explain(error: Exception) -> LinkError:
         if isinstance(each, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionResetError):
             return LinkError("it hung up on us; is tls in [mqtt] right for this port?")
         if isinstance(each, ssl.SSLError):
-            reason = (each.reason or "no reason given").lower().replace("_", " ")
+            reason = (getattr(each, "reason", None) or "no reason given").lower().replace("_", " ")
             hint = "check tls, port, cert_file and key_file in [mqtt]"
             return LinkError(f"no agreement on TLS ({reason}); {hint}", refused=True)
     return LinkError(_plain(error) or type(error).__name__)

@@ -14,7 +14,7 @@ from pvcharge.model import Clock
 from pvcharge.mqtt.bus import Handler, Hook
 from pvcharge.mqtt.connection import Connection, Identity, Timing
 from pvcharge.mqtt.dispatcher import Dispatcher
-from pvcharge.mqtt.failures import LinkError, explain
+from pvcharge.mqtt.failures import LinkError
 from pvcharge.mqtt.patience import Patience
 from pvcharge.mqtt.settings import MqttSettings
 
@@ -131,7 +131,10 @@ class Link:
         try:
             tls_context = await asyncio.to_thread(self._settings.tls_context)
         except OSError as error:
-            raise LinkError(f"certificates cannot be used: {explain(error)}", refused=True) from error
+            reason = f"certificates cannot be used ({error.strerror})"
+            raise LinkError(
+                f"{reason}; check ca_file, cert_file and key_file in [mqtt]", refused=True
+            ) from error
         connection = Connection(self._settings, tls_context, self._identity, self._timing)
         await connection.open()
         return connection
