@@ -11,8 +11,8 @@ from pvcharge.config import Config
 from pvcharge.control import Controller
 from pvcharge.drivers.base import Charger, Demand, DriverContext, Inverter
 from pvcharge.front import mqtt_tasks
-from pvcharge.model import Clock, Lease, LimitsCommand
-from pvcharge.tasks.charger_task import ChargerTask, SetpointRange
+from pvcharge.model import Clock, Lease
+from pvcharge.tasks.charger_task import ChargerTask
 from pvcharge.tasks.commands_store import CommandsStore
 from pvcharge.tasks.control_loop import ControlLoop
 from pvcharge.tasks.feed import Feed
@@ -70,15 +70,11 @@ class App:
             lease_s=config.edge.lease_s,
             progressed=self._progressed,
         )
-        control = config.control
-        limits = SetpointRange(
-            min_current_a=control.min_current_a, max_current_a=control.max_current_a, phases=control.phases
-        )
+        limits = config.control.setpoint_limits
         charger = ChargerTask(
             make_charger(config, clock), clock, leases, self.inbox, feed, config.edge, limits
         )
-        configured = LimitsCommand(control.min_current_a, control.max_current_a)
-        store = CommandsStore(config.state_dir, clock, feed.subscribe(), configured)
+        store = CommandsStore(config.state_dir, clock, feed.subscribe(), config.control.current_limits)
         tasks: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             **pollers,
             "control loop": control_loop.run,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pvcharge.config import Config
-from pvcharge.model import Clock, LimitsCommand
+from pvcharge.model import Clock
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.commands import CommandListener
 from pvcharge.mqtt.discovery import Discovery, announcement
@@ -31,7 +31,6 @@ def mqtt_tasks(
     """
     namespace = Namespace(settings.prefix, config.site.name)
     control = config.control
-    limits = LimitsCommand(control.min_current_a, control.max_current_a)
     will = (namespace.path(topics.CLOUD_STATUS), "offline")
     link = Link(settings, client_id=f"pvcharge-{config.role}-{config.site.name}", will=will, clock=clock)
 
@@ -48,7 +47,7 @@ def mqtt_tasks(
         max_current_a=control.max_current_a,
     )
     values = values_for([device.settings.name for device in config.inverters], config.charger.settings.name)
-    keeper = SnapshotKeeper(clock, limits, config.site.zone)
+    keeper = SnapshotKeeper(clock, control.current_limits, config.site.zone)
     state = StatePublisher(link, namespace, clock, keeper, values, feed.subscribe())
     announced = announcement(
         namespace,

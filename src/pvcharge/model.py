@@ -117,6 +117,32 @@ NO_CHARGE = Setpoint(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
+class SetpointLimits:
+    """What the house allows, as configured, whoever decides."""
+
+    phases: tuple[int, ...]
+    min_current_a: int
+    max_current_a: int
+
+    @property
+    def full(self) -> Setpoint:
+        """The setpoint of a boost."""
+        return Setpoint(max(self.phases), self.max_current_a)
+
+    @property
+    def smallest(self) -> Setpoint:
+        """The least with which a car charges."""
+        return Setpoint(min(self.phases), self.min_current_a)
+
+    def clamp(self, setpoint: Setpoint) -> Setpoint:
+        """Return the setpoint within the limits, never on more phases than it says."""
+        phases = [number for number in self.phases if number <= setpoint.phases]
+        if not phases:
+            return NO_CHARGE
+        return Setpoint(max(phases), min(max(setpoint.current_a, self.min_current_a), self.max_current_a))
+
+
+@dataclass(frozen=True, slots=True)
 class ChargerStatus:
     """One measurement of the charger, with the limits it reports and what it is set to."""
 
@@ -202,10 +228,11 @@ class LimitsCommand:
 class Lease:
     """A setpoint that is good for a while: unless renewed, the edge falls back to its own settings."""
 
-    seq: int  # rises by one with each lease
+    seq: int  # rises with each lease
     at: datetime  # of the decision behind it
     duration_s: float
     setpoint: Setpoint
+    hand_known_at: datetime | None = None  # the last change by hand that the decision knew of
 
     @property
     def expires(self) -> datetime:

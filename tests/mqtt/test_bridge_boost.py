@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from mqtt.far_ends import NOON, SITE, FakePeer, RecordingBus, make_lease, running
 from pvcharge.clock import FastClock
-from pvcharge.model import Lease, Setpoint
+from pvcharge.model import Lease, Setpoint, SetpointLimits
 from pvcharge.mqtt import topics
-from pvcharge.mqtt.bridge import EdgeBridge, SetpointLimits
+from pvcharge.mqtt.bridge import EdgeBridge
 from pvcharge.mqtt.payloads import encode_lease
 
 pytestmark = pytest.mark.looptime

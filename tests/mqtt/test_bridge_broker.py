@@ -12,9 +12,9 @@ from paho.mqtt.properties import Properties
 
 from mqtt.far_ends import SITE, FakePeer, RecordingBus, make_lease, make_status, running
 from pvcharge.clock import SystemClock
-from pvcharge.model import Lease
+from pvcharge.model import Lease, SetpointLimits
 from pvcharge.mqtt import topics
-from pvcharge.mqtt.bridge import EdgeBridge, SetpointLimits
+from pvcharge.mqtt.bridge import EdgeBridge
 from pvcharge.mqtt.bus import Message
 from pvcharge.mqtt.payloads import decode_refusal, encode_lease
 from pvcharge.mqtt.remote import RemoteCharger

@@ -9,11 +9,11 @@ import pytest
 from mqtt.far_ends import NOON, SITE, FakePeer, RecordingBus, running
 from pvcharge.clock import FastClock
 from pvcharge.drivers.base import TransientError
-from pvcharge.model import NO_CHARGE, ChargerStatus, Lease, Setpoint
+from pvcharge.model import NO_CHARGE, ChargerStatus, Lease, Setpoint, SetpointLimits
 from pvcharge.mqtt import topics
-from pvcharge.mqtt.bridge import EdgeBridge, SetpointLimits
+from pvcharge.mqtt.bridge import EdgeBridge
 from pvcharge.mqtt.remote import RemoteCharger
-from pvcharge.tasks.charger_task import GRACE_S, LOOK_S, ChargerTask, EdgeSettings, SetpointRange
+from pvcharge.tasks.charger_task import GRACE_S, LOOK_S, ChargerTask, EdgeSettings
 from pvcharge.tasks.queues import Inbox, Latest
 from tasks.fakes import FakeCharger, RecordingFeed
 
@@ -72,7 +72,7 @@ class Split:
             self._inbox,
             RecordingFeed(),
             EdgeSettings(lease_s=LEASE_S),
-            SetpointRange(min_current_a=6, max_current_a=16, phases=(1, 3)),
+            SetpointLimits((1, 3), 6, 16),
         )
         async with (
             running(charger_task.run()),

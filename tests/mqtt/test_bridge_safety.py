@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mqtt.far_ends import NOON, SITE, FakePeer, ManualClock, RecordingBus, make_lease
-from pvcharge.model import Lease
+from pvcharge.model import Lease, SetpointLimits
 from pvcharge.mqtt import topics
-from pvcharge.mqtt.bridge import EdgeBridge, SetpointLimits
+from pvcharge.mqtt.bridge import EdgeBridge
 from pvcharge.mqtt.payloads import decode_lease
 from pvcharge.mqtt.remote import RemoteCharger
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mqtt.far_ends import NOON, SITE, FakePeer, ManualClock, RecordingBus, make_lease, spoiled
-from pvcharge.model import NO_CHARGE, Lease, Setpoint
+from pvcharge.model import NO_CHARGE, Lease, Setpoint, SetpointLimits
 from pvcharge.mqtt import topics
-from pvcharge.mqtt.bridge import AHEAD_S, EdgeBridge, SetpointLimits
+from pvcharge.mqtt.bridge import AHEAD_S, EdgeBridge, check_setpoint
 from pvcharge.mqtt.payloads import encode_lease
 
 SETPOINT = SITE.path(topics.SETPOINT)
@@ -188,7 +188,7 @@ def test_garbage_changes_nothing_and_is_answered_once(garbage: list[bytes]) -> N
     asyncio.run(scenario())
     assert edge.put[0] == make_lease()
     for lease in edge.put[1:]:
-        LIMITS.check(lease.setpoint)
+        check_setpoint(lease.setpoint, LIMITS)
         assert json.dumps(lease.seq).encode() in b" ".join(garbage)
     refused = len(garbage) - len(edge.put[1:])
     assert len(edge.answers()) == min(refused, 1)

@@ -8,9 +8,9 @@ import pytest
 
 from mqtt.far_ends import NOON, SITE, FakePeer, Published, RecordingBus, make_status, running
 from pvcharge.clock import FastClock
-from pvcharge.model import ChargerState, PowerFlow, Setpoint
+from pvcharge.model import ChargerState, PowerFlow, Setpoint, SetpointLimits
 from pvcharge.mqtt import topics
-from pvcharge.mqtt.bridge import EdgeBridge, SetpointLimits
+from pvcharge.mqtt.bridge import EdgeBridge
 from pvcharge.mqtt.payloads import decode_flow, decode_status, encode_status
 
 pytestmark = pytest.mark.looptime

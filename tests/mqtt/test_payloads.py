@@ -71,6 +71,7 @@ def test_setpoint_payload_is_as_documented() -> None:
         "lease_s": 60.0,
         "phases": 3,
         "current_a": 10,
+        "hand_known_at": None,
     }
 
 

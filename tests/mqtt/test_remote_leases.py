@@ -38,6 +38,7 @@ async def test_lease_is_published_as_it_is() -> None:
         "lease_s": 60.0,
         "phases": 3,
         "current_a": 10,
+        "hand_known_at": None,
     }
 
 

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Literal
 
-from pvcharge.model import ChargerStatus, Lease, Setpoint
-from pvcharge.tasks.charger_task import ChargerTask, EdgeSettings, OnSilence, SetpointRange
+from pvcharge.model import ChargerStatus, Lease, Setpoint, SetpointLimits
+from pvcharge.tasks.charger_task import ChargerTask, EdgeSettings, OnSilence
 from pvcharge.tasks.queues import Inbox, Latest
 from tasks.fakes import FakeCharger, RecordingFeed, VirtualClock
 
@@ -34,15 +34,16 @@ class ChargerRig:
             self.inbox,
             feed,
             EdgeSettings(lease_s=LEASE_S, on_silence=on_silence),
-            SetpointRange(min_current_a=6, max_current_a=16, phases=phases),
+            SetpointLimits(phases, 6, 16),
         )
         self.feed = feed
         self._seq = 0
 
     def lease(self, setpoint: Setpoint, duration_s: float = LEASE_S) -> None:
-        """Lease a setpoint from now on."""
+        """Lease a setpoint from now on, knowing what the charger has said up to now."""
         self._seq += 1
-        self.leases.put(Lease(self._seq, self.clock.now(), duration_s, setpoint))
+        by_hand = self.charger.status.changed_by_hand_at
+        self.leases.put(Lease(self._seq, self.clock.now(), duration_s, setpoint, by_hand))
 
     async def settle(self, setpoint: Setpoint) -> None:
         """Lease a setpoint and give the task its turn."""

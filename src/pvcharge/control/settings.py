@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pvcharge.model import Mode
+from pvcharge.model import LimitsCommand, Mode, SetpointLimits
 
 
 class Objective(StrEnum):
@@ -83,6 +83,16 @@ class ControlSettings(BaseModel):
         if self.objective is Objective.COST and self.feed_in_price == self.import_price:
             raise ValueError('feed_in_price equals import_price: with "cost" no time is better than another')
         return self
+
+    @property
+    def setpoint_limits(self) -> SetpointLimits:
+        """What the charger may be set to at all."""
+        return SetpointLimits(self.phases, self.min_current_a, self.max_current_a)
+
+    @property
+    def current_limits(self) -> LimitsCommand:
+        """The limits of the current before the user has narrowed them."""
+        return LimitsCommand(self.min_current_a, self.max_current_a)
 
     @property
     def replacement_price(self) -> float:

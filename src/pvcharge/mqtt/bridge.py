@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from pvcharge.model import ChargerStatus, Clock, Lease, ModeCommand, PowerFlow, Setpoint
+from pvcharge.model import ChargerStatus, Clock, Lease, ModeCommand, PowerFlow, Setpoint, SetpointLimits
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.bus import Bus, Message
 from pvcharge.mqtt.errors import Refusals
@@ -18,36 +18,6 @@ from pvcharge.mqtt.waits import set_within
 
 LOOK_S = 1.0  # between two looks at what is due
 AHEAD_S = 2.0  # that a setpoint may seem to come from the future; clocks are not known better
-
-
-@dataclass(frozen=True, slots=True)
-class SetpointLimits:
-    """What this house allows, whatever comes in."""
-
-    phases: tuple[int, ...]
-    min_current_a: int
-    max_current_a: int
-
-    @property
-    def full(self) -> Setpoint:
-        """The setpoint of a boost."""
-        return Setpoint(max(self.phases), self.max_current_a)
-
-    def check(self, setpoint: Setpoint) -> None:
-        """Accept a setpoint within the limits; not to charge always is.
-
-        Raises:
-            RefusedError: it is not. It is not clamped, since a cloud with other limits than the house's shall
-                be noticed and not be guessed at.
-        """
-        if not setpoint.charges:
-            return
-        if setpoint.phases not in self.phases:
-            allowed = " and ".join(str(phases) for phases in self.phases)
-            raise RefusedError("limits", f"{setpoint}: the edge is configured for phases {allowed}")
-        if not self.min_current_a <= setpoint.current_a <= self.max_current_a:
-            allowed = f"{self.min_current_a} to {self.max_current_a} A"
-            raise RefusedError("limits", f"{setpoint}: the edge is configured for {allowed}")
 
 
 class EdgeBridge:
@@ -79,6 +49,8 @@ class EdgeBridge:
         self._put_lease = put_lease
         self._limits = limits
         self._seq = 0  # of the last setpoint accepted
+        self._hand_at: datetime | None = None  # the last change by hand
+        self._boost_knows: datetime | None = None  # the last one before the boost was commanded here
         self._news = asyncio.Event()
         self._uplink = Uplink(bus, namespace, clock)
         self._boost = LocalBoost(bus, namespace, clock, self._lease_full_power, lease_s)
@@ -89,6 +61,7 @@ class EdgeBridge:
 
     def send_status(self, status: ChargerStatus) -> None:
         """Have a status sent up: at once if something has changed, measurements once per second at most."""
+        self._hand_at = status.changed_by_hand_at
         self._uplink.add_status(status)
         self._news.set()
 
@@ -129,7 +102,7 @@ class EdgeBridge:
             raise RefusedError("unheard", "the cloud's heartbeat is not heard, so the age is not known")
         if lease.seq <= self._seq:
             raise RefusedError("order", f"seq {lease.seq} does not follow {self._seq}")
-        self._limits.check(lease.setpoint)
+        check_setpoint(lease.setpoint, self._limits)
         return replace(lease, at=self._decided_at(lease, skew_s))
 
     def _decided_at(self, lease: Lease, skew_s: float) -> datetime:
@@ -160,6 +133,7 @@ class EdgeBridge:
         except RefusedError as error:
             await self._boost_refusals.refuse(error)
         else:
+            self._boost_knows = self._hand_at
             await self._boost.command(command)
 
     def _read_boost(self, message: Message) -> ModeCommand:
@@ -168,4 +142,22 @@ class EdgeBridge:
         return parse_boost(message.payload, self._clock.now())
 
     def _lease_full_power(self, duration_s: float) -> None:
-        self._put_lease(Lease(self._seq, self._clock.now(), duration_s, self._limits.full))
+        now = self._clock.now()
+        self._put_lease(Lease(self._seq, now, duration_s, self._limits.full, self._boost_knows))
+
+
+def check_setpoint(setpoint: Setpoint, limits: SetpointLimits) -> None:
+    """Accept a setpoint within the limits; not to charge always is.
+
+    Raises:
+        RefusedError: it is not. It is not clamped, since a cloud with other limits than the house's shall
+            be noticed and not be guessed at.
+    """
+    if not setpoint.charges:
+        return
+    if setpoint.phases not in limits.phases:
+        allowed = " and ".join(str(phases) for phases in limits.phases)
+        raise RefusedError("limits", f"{setpoint}: the edge is configured for phases {allowed}")
+    if not limits.min_current_a <= setpoint.current_a <= limits.max_current_a:
+        allowed = f"{limits.min_current_a} to {limits.max_current_a} A"
+        raise RefusedError("limits", f"{setpoint}: the edge is configured for {allowed}")

@@ -104,6 +104,7 @@ class _Lease(_Payload):
     lease_s: Annotated[float, Field(gt=0, le=MAX_LEASE_S)]
     phases: _Phases
     current_a: _Amps
+    hand_known_at: _Time | None
 
 
 class _Refusal(_Payload):
@@ -145,7 +146,15 @@ def decode_flow(payload: bytes) -> PowerFlow:
 
 def encode_lease(lease: Lease) -> str:
     """Return the payload of `cloud/setpoint`; for its `seq` see `pvcharge.mqtt.peer.seq_at`."""
-    return _encode({"seq": lease.seq, "at": lease.at, "lease_s": lease.duration_s, **asdict(lease.setpoint)})
+    return _encode(
+        {
+            "seq": lease.seq,
+            "at": lease.at,
+            "lease_s": lease.duration_s,
+            **asdict(lease.setpoint),
+            "hand_known_at": lease.hand_known_at,
+        }
+    )
 
 
 def decode_lease(payload: bytes) -> Lease:
@@ -159,7 +168,7 @@ def decode_lease(payload: bytes) -> Lease:
         setpoint = Setpoint(wire.phases, wire.current_a)
     except ValueError as error:
         raise PayloadError(str(error)) from None
-    return Lease(wire.seq, wire.at, wire.lease_s, setpoint)
+    return Lease(wire.seq, wire.at, wire.lease_s, setpoint, wire.hand_known_at)
 
 
 def encode_refusal(at: datetime, error: str) -> str:

@@ -100,7 +100,8 @@ class RemoteCharger:
         if left_s <= 0:
             return
         self._seq = max(self._seq + 1, seq_at(lease.at + timedelta(seconds=skew_s)))
-        payload = encode_lease(replace(lease, seq=self._seq))
+        by_hand = self._hand_in_edge_time(lease.hand_known_at, skew_s)
+        payload = encode_lease(replace(lease, seq=self._seq, hand_known_at=by_hand))
         if not await self._bus.publish(self._setpoint_topic, payload, expiry_s=left_s):
             raise TransientError(f"{self.name}: the broker did not take the setpoint")
 
@@ -154,6 +155,14 @@ class RemoteCharger:
         if self._by_hand is None or self._by_hand[0] != changed_at:
             self._by_hand = changed_at, own_time(changed_at, skew_s)
         return self._by_hand[1]
+
+    def _hand_in_edge_time(self, known_at: datetime | None, skew_s: float) -> datetime | None:
+        """Convert back: the edge must find the very time that it told, whatever the skew is by now."""
+        if known_at is None:
+            return None
+        if self._by_hand is not None and self._by_hand[1] == known_at:
+            return self._by_hand[0]
+        return known_at + timedelta(seconds=skew_s)
 
     async def _hear_status(self, message: Message) -> None:
         try:

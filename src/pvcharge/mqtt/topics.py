@@ -44,7 +44,9 @@ EDGE_HEARTBEAT = Topic("edge/heartbeat", _EDGE, _CLOUD, _HEARTBEAT)
 CLOUD_HEARTBEAT = Topic("cloud/heartbeat", _CLOUD, _CLOUD | _EDGE, _HEARTBEAT)
 CHARGER = Topic("edge/charger", _EDGE, _CLOUD | _USER, "the charger's status, with its time", retain=True)
 FLOW = Topic("edge/flow", _EDGE, _CLOUD | _USER, "readings of an inverter in the house")
-SETPOINT = Topic("cloud/setpoint", _CLOUD, _EDGE, "a setpoint as a lease: `seq`, `at`, `lease_s`")
+SETPOINT = Topic(
+    "cloud/setpoint", _CLOUD, _EDGE, "a setpoint as a lease: `seq` (ms of the edge's clock), `at`, `lease_s`"
+)
 STATE = Topic("state", _CLOUD, _USER, "everything Home Assistant shows", retain=True)
 BOOST_SET = Topic("boost/set", _USER, _CLOUD | _EDGE, "`ON`, `OFF`, or minutes such as `90`")
 BOOST = Topic("boost", _CLOUD | _EDGE, _CLOUD | _EDGE | _USER, "`ON` or `OFF`", retain=True)

@@ -1,15 +1,23 @@
 """Keeps the charger at its leased setpoint, and falls back by itself when nobody renews the lease."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
-from pvcharge.drivers.base import Charger, DriverError
-from pvcharge.model import NO_CHARGE, ChargerState, ChargerStatus, Clock, Lease, Setpoint
+from pvcharge.drivers.base import Charger, DriverError, LeaseHolder
+from pvcharge.model import (
+    NO_CHARGE,
+    ChargerState,
+    ChargerStatus,
+    Clock,
+    Lease,
+    Setpoint,
+    SetpointLimits,
+)
 from pvcharge.tasks.feed import Feed
 from pvcharge.tasks.queues import Inbox, Latest, first_of
 from pvcharge.tasks.retry import Retry
@@ -43,28 +51,12 @@ class EdgeSettings(BaseModel):
     on_silence: OnSilence = OnSilence.STOP
 
 
-class SetpointRange(BaseModel):
-    """The configured limits, which hold at the charger whatever a lease says."""
-
-    model_config = ConfigDict(frozen=True)
-
-    min_current_a: int
-    max_current_a: int
-    phases: tuple[Literal[1, 3], ...]
-
-    def clamp(self, setpoint: Setpoint) -> Setpoint:
-        """Return the setpoint within the limits, never on more phases than it says."""
-        phases = [number for number in self.phases if number <= setpoint.phases]
-        if not phases:
-            return NO_CHARGE
-        return Setpoint(max(phases), min(max(setpoint.current_a, self.min_current_a), self.max_current_a))
-
-
 class ChargerTask:
     """One charger's task: connects, passes its status on, writes the leased setpoint.
 
     Nothing is written before a fresh status of this connection, nothing without a lease ever held, and
-    nothing decided before the control loop knew of the last change by hand.
+    nothing decided without knowing of the last change by hand. A charger at the far end of a network is told
+    of every lease, so that it runs out there.
 
     Args:
         charger: the driver; this task alone calls it.
@@ -73,7 +65,7 @@ class ChargerTask:
         inbox: where the control loop gets the status from.
         feed: where status and the device's health are published.
         edge: the fallback.
-        limits: the configured limits.
+        limits: the configured limits, which hold at the charger whatever a lease says.
     """
 
     def __init__(
@@ -84,7 +76,7 @@ class ChargerTask:
         inbox: Inbox,
         feed: Feed,
         edge: EdgeSettings,
-        limits: SetpointRange,
+        limits: SetpointLimits,
     ) -> None:
         self._charger = charger
         self._clock = clock
@@ -97,7 +89,7 @@ class ChargerTask:
         self._writes = Retry(f"{charger.name} writes", clock, feed)
         self._status: Latest[ChargerStatus | None] = Latest(None)
         self._told: ChargerStatus | None = None
-        self._told_of_hand_at: datetime | None = None  # leases decided until then do not count
+        self._held: Lease | None = None  # passed on last to a charger that holds leases itself
         self._silent = False
         self._tried: Setpoint | None = None  # the last write
         self._not_before = clock.now()  # when it may be made again
@@ -107,6 +99,7 @@ class ChargerTask:
         while True:
             delay_s = 0.0
             self._status.put(None)  # what an earlier connection said is no ground for a write
+            self._held = None
             try:
                 await self._charger.open()
                 await first_of(self._listen(), self._steer())
@@ -139,20 +132,24 @@ class ChargerTask:
         )
 
     async def _tell(self, status: ChargerStatus) -> None:
-        by_hand, told = status.changed_by_hand_at, self._told
         self._told = status
         self._feed.publish(status)
         await self._inbox.put(status)
-        if by_hand is not None and (told is None or told.changed_by_hand_at != by_hand):
-            self._told_of_hand_at = self._clock.now()
 
     async def _steer(self) -> None:
         while True:
             await self._notice_silence()
+            await self._pass_on()
             status, wanted = self._status.value, self._wanted()
             if status is not None and wanted is not None and status.setpoint != wanted:
                 await self._write(wanted)
             await first_of(self._leases.wait(), self._status.wait(), self._clock.sleep(LOOK_S))
+
+    async def _pass_on(self) -> None:
+        lease = self._lease()
+        if isinstance(self._charger, LeaseHolder) and lease is not None and lease is not self._held:
+            await self._charger.hold(lease)
+            self._held = lease
 
     async def _notice_silence(self) -> None:
         if self._expired() and not self._silent:
@@ -168,10 +165,11 @@ class ChargerTask:
 
     def _lease(self) -> Lease | None:
         """Return the lease to be carried out, None if the charger is to be left alone for now."""
-        lease, status, told_at = self._leases.value, self._status.value, self._told_of_hand_at
+        lease, status = self._leases.value, self._status.value
         if lease is None or status is None or status.state is ChargerState.ERROR:
             return None
-        return None if told_at is not None and lease.at <= told_at else lease
+        by_hand, known = status.changed_by_hand_at, lease.hand_known_at
+        return lease if by_hand is None or (known is not None and by_hand <= known) else None
 
     def _wanted(self) -> Setpoint | None:
         """Return what the charger shall be set to, None to leave it alone."""
@@ -206,10 +204,10 @@ class ChargerTask:
             log.warning("charger left as it is", device=self._charger.name, error=reason)
 
 
-def _silence_setpoint(on_silence: OnSilence, limits: SetpointRange) -> Setpoint | None:
+def _silence_setpoint(on_silence: OnSilence, limits: SetpointLimits) -> Setpoint | None:
     return {
         OnSilence.STOP: NO_CHARGE,
-        OnSilence.MINIMUM: Setpoint(min(limits.phases), limits.min_current_a),
+        OnSilence.MINIMUM: limits.smallest,
         OnSilence.KEEP: None,
-        OnSilence.BOOST: Setpoint(max(limits.phases), limits.max_current_a),
+        OnSilence.BOOST: limits.full,
     }[on_silence]

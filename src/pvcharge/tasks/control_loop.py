@@ -60,7 +60,7 @@ class ControlLoop:
         self._feed = feed
         self._lease_s = lease_s
         self._progressed = progressed
-        self._charger_state: ChargerState | None = None  # as heard last
+        self._status: ChargerStatus | None = None  # as heard last
         self._decided: Decision | None = None
         self._seq = 0  # of the last lease
 
@@ -90,7 +90,7 @@ class ControlLoop:
             return
         self._controller.observe(seen)
         if isinstance(seen, ChargerStatus):
-            self._charger_state = seen.state
+            self._status = seen
 
     def _decide(self) -> None:
         decision = self._controller.decide(self._clock.now())
@@ -112,10 +112,10 @@ class ControlLoop:
             self._renew(decision)
 
     def _tell_demand(self, mode: Mode) -> None:
-        if self._charger_state is None:
+        if self._status is None:
             return
         demand = Demand(
-            car_plugged=self._charger_state is not ChargerState.DISCONNECTED,
+            car_plugged=self._status.state is not ChargerState.DISCONNECTED,
             follows_surplus=mode in (Mode.SURPLUS, Mode.MIN_SURPLUS),
         )
         for mailbox in self._demands:
@@ -124,12 +124,13 @@ class ControlLoop:
 
     def _renew(self, decision: Decision) -> None:
         last = self._leases.value
-        if last is not None and last.setpoint == decision.setpoint:
+        by_hand = self._status.changed_by_hand_at if self._status else None
+        if last is not None and (last.setpoint, last.hand_known_at) == (decision.setpoint, by_hand):
             held_s = (decision.at - last.at).total_seconds()
             if held_s < self._lease_s / 3:
                 return
         self._seq += 1
-        lease = Lease(self._seq, decision.at, self._lease_s, decision.setpoint)
+        lease = Lease(self._seq, decision.at, self._lease_s, decision.setpoint, by_hand)
         self._leases.put(lease)
         self._feed.publish(lease)
 
