@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,14 @@ def decided(mode: Mode) -> Decision:
 
 async def remember(folder: Path, *events: Event) -> None:
     """Let a store follow a feed that brings these events."""
-    feed = Feed()
-    store = CommandsStore(folder, VirtualClock(), feed.subscribe(), CONFIGURED)
-    await store.restore()
-    async with running(store.run()):
+
+    async def brought() -> AsyncIterator[Event]:
         for event in events:
-            feed.publish(event)
-            await asyncio.sleep(0.02)  # writing takes a thread
+            yield event
+
+    store = CommandsStore(folder, VirtualClock(), brought(), CONFIGURED)
+    await store.restore()
+    await store.run()  # ends with the feed, when all has been written
 
 
 async def restored(folder: Path, later_s: float = 0.0) -> list[ModeCommand | LimitsCommand]:

@@ -1,6 +1,7 @@
 """Remembers what the user has commanded, so that a restart of the daemon does not undo it."""
 
 import asyncio
+from collections.abc import AsyncIterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from pvcharge.model import Clock, Decision, LimitsCommand, Mode, ModeCommand
 from pvcharge.storage import read_json, write_json
-from pvcharge.tasks.feed import Event, Subscription
+from pvcharge.tasks.feed import Event
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +69,7 @@ class CommandsStore:
     """
 
     def __init__(
-        self, state_dir: Path, clock: Clock, events: Subscription, configured: LimitsCommand
+        self, state_dir: Path, clock: Clock, events: AsyncIterable[Event], configured: LimitsCommand
     ) -> None:
         self._file = state_dir / FILE
         self._clock = clock
