@@ -7,6 +7,7 @@ import pytest
 
 from pvcharge import config
 from pvcharge.control import Objective
+from support.settings import charger_settings
 
 CONFIG = """
 [site]
@@ -53,8 +54,8 @@ def test_device_tables_and_lists_can_be_set(path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PVCHARGE_CHARGER__PORT", "8080")
     monkeypatch.setenv("PVCHARGE_INVERTER", '[{"driver": "solaredge", "site_id": 7, "api_key": "K"}]')
     settings = config.load(path)
-    assert settings.charger.settings.password.get_secret_value() == "123456"
-    assert settings.charger.settings.port == 8080
+    assert charger_settings(settings).password.get_secret_value() == "123456"
+    assert charger_settings(settings).port == 8080
     assert [device.settings.site_id for device in settings.inverters] == [7]
 
 
@@ -85,7 +86,7 @@ def test_a_table_can_come_from_the_environment_alone(path: Path, monkeypatch: py
             "5",
             "PVCHARGE_INVERTER: must be a list (of tables: in double brackets)",
         ),
-        ("PVCHARGE_ROLE", "emperor", "PVCHARGE_ROLE: must be 'standalone'"),
+        ("PVCHARGE_ROLE", "emperor", "PVCHARGE_ROLE: must be 'standalone', 'cloud' or 'edge'"),
     ],
 )
 def test_a_bad_variable_is_named(
@@ -107,7 +108,7 @@ def test_a_secret_of_the_environment_needs_no_private_file(
     (path.parent / "of-the-file").chmod(0o600)
     path.chmod(0o644)
     monkeypatch.setenv("PVCHARGE_CHARGER__PASSWORD", "of-the-environment")
-    assert config.load(path).charger.settings.password.get_secret_value() == "of-the-environment"
+    assert charger_settings(config.load(path)).password.get_secret_value() == "of-the-environment"
 
 
 def test_variables_of_other_programs_are_left_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,4 +122,4 @@ def test_the_environment_is_for_the_file_only(monkeypatch: pytest.MonkeyPatch) -
     """A demo beside a configured daemon must not reach for the real charger."""
     monkeypatch.setenv("PVCHARGE_CHARGER__HOST", "192.0.2.99")
     tables = tomllib.loads(CONFIG)
-    assert config.build(tables, Path("demo")).charger.settings.host == "192.0.2.20"
+    assert charger_settings(config.build(tables, Path("demo"))).host == "192.0.2.20"

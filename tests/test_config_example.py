@@ -14,6 +14,7 @@ from pvcharge.drivers.wattpilot import WattpilotSettings
 from pvcharge.log import LogSettings
 from pvcharge.mqtt.settings import MqttSettings
 from pvcharge.tasks.charger_task import EdgeSettings
+from support.settings import charger_settings
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
 MODELS: dict[str, type[BaseModel]] = {
@@ -45,7 +46,7 @@ def test_the_example_loads_as_it_stands(example: Path) -> None:
     """A newcomer has to fill in the values, and nothing else."""
     settings = config.load(example)
     assert [device.settings.uses_oauth for device in settings.inverters] == [True]
-    assert settings.charger.settings.password.get_secret_value() == "secret"
+    assert charger_settings(settings).password.get_secret_value() == "secret"
 
 
 def test_every_commented_setting_is_valid_and_shows_its_default(example: Path) -> None:
@@ -61,7 +62,7 @@ def test_every_commented_setting_is_valid_and_shows_its_default(example: Path) -
         before.log,
         before.role,
     )
-    assert after.charger.settings == before.charger.settings
+    assert charger_settings(after) == charger_settings(before)
     assert after.inverters[0].settings == before.inverters[0].settings
     assert after.inverters[1].settings.key == "secret"
     assert before.mqtt is None

@@ -45,6 +45,7 @@ def test_a_whole_file_becomes_settings(tmp_path: Path) -> None:
     path.chmod(0o600)
     settings = config.load(path)
     assert [device.settings.name for device in settings.inverters] == ["first", "second"]
+    assert settings.charger is not None
     assert settings.charger.driver.name == "wattpilot"
     assert settings.site.zone == ZoneInfo("Europe/Vienna")
     assert settings.state_dir == Path("/srv/pv")

@@ -10,6 +10,7 @@ from pvcharge.app import App
 from pvcharge.demo import SITE_ID, Demo, DemoOptions
 from pvcharge.model import ChargerState, ChargerStatus, PowerFlow
 from pvcharge.sim.trace import Trace
+from support.settings import charger_settings
 
 DAY = datetime(2026, 6, 15, tzinfo=UTC)
 GIVE_UP_S = 20.0
@@ -70,7 +71,7 @@ async def test_v2_logs_in_and_reads_the_hours_before(tmp_path: Path, monkeypatch
     async with asyncio.timeout(GIVE_UP_S):
         demo = Demo(DemoOptions(SPEED), tmp_path)
         async with demo.running() as app:
-            assert app.config.charger.settings.host == "127.0.0.1"
+            assert charger_settings(app.config).host == "127.0.0.1"
             first = await first_reading(app)
     assert first.span_s == 900
     assert first.end <= demo.start

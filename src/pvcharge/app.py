@@ -1,17 +1,22 @@
-"""The wiring: settings -> tasks and queues. Readable from top to bottom."""
+"""The wiring: role -> tasks and queues. Readable from top to bottom."""
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 import structlog
 
 from pvcharge.config import Config
 from pvcharge.control import Controller
 from pvcharge.drivers.base import Charger, Demand, DriverContext, Inverter
-from pvcharge.front import mqtt_tasks
-from pvcharge.model import Clock, Lease
+from pvcharge.front import front_tasks
+from pvcharge.model import Clock, Lease, PowerFlow
+from pvcharge.mqtt.bridge import EdgeBridge
+from pvcharge.mqtt.edge_boost import EdgeBoost
+from pvcharge.mqtt.flows import FlowListener
+from pvcharge.mqtt.line import Connect, Line, Tasks
+from pvcharge.mqtt.link import Link
+from pvcharge.mqtt.remote import RemoteCharger
 from pvcharge.tasks.charger_task import ChargerTask
 from pvcharge.tasks.commands_store import CommandsStore
 from pvcharge.tasks.control_loop import ControlLoop
@@ -19,6 +24,7 @@ from pvcharge.tasks.feed import Feed
 from pvcharge.tasks.notify import Notifier
 from pvcharge.tasks.poller import Poller
 from pvcharge.tasks.queues import Inbox, Latest
+from pvcharge.tasks.relay import Relay
 from pvcharge.tasks.supervisor import supervise
 
 log = structlog.get_logger(__name__)
@@ -28,22 +34,30 @@ INBOX_CAPACITY = 1000  # readings and status wait here for the control loop, whi
 
 
 class App:
-    """One daemon: pollers -> control loop -> charger task, and the feed of all they know.
+    """One daemon: as a controller pollers -> control loop -> charger task, as an edge charger task -> broker.
 
     Args:
         config: the validated configuration.
         clock: the system's, or an accelerated one.
         progressed: called after each decision, for the watchdog.
+        connect: makes the link to the broker.
     """
 
     def __init__(
-        self, config: Config, clock: Clock, *, progressed: Callable[[], None] = lambda: None
+        self,
+        config: Config,
+        clock: Clock,
+        *,
+        progressed: Callable[[], None] = lambda: None,
+        connect: Connect = Link,
     ) -> None:
         self.config = config
         self.clock = clock
         self.feed = Feed()
         self.inbox: Inbox = asyncio.Queue(INBOX_CAPACITY)
         self._progressed = progressed
+        self._connect = connect
+        self._leases: Latest[Lease | None] = Latest(None)
 
     async def run(self) -> None:
         """Run all tasks until cancelled.
@@ -51,41 +65,104 @@ class App:
         Raises:
             TaskCrashedError: wrapped in a group, when a task crashed too often.
         """
+        tasks = self._edge() if self.config.role == "edge" else await self._controller()
+        await supervise(tasks, self.clock, self.feed)
+
+    async def _controller(self) -> Tasks:
+        """Wire up a controller, which carries out first what the user had commanded before the last stop."""
         config, clock, feed = self.config, self.clock, self.feed
-        leases: Latest[Lease | None] = Latest(None)
-        inverters = make_inverters(config, clock)
-        # Until the charger has been heard, nothing is known of a car, and a request is not worth its price.
-        demands = [Latest(Demand(car_plugged=False)) for _ in inverters]
-        pollers = {
-            f"poll {inverter.name}": Poller(inverter, clock, self.inbox, demand, feed).run
-            for inverter, demand in zip(inverters, demands, strict=True)
-        }
+        line = self._line() if config.mqtt else None
+        charger = self._charger(line)
+        pollers, demands = self._pollers()
         control_loop = ControlLoop(
             Controller(config.control),
             clock,
             self.inbox,
-            leases,
+            self._leases,
             demands,
             feed,
             lease_s=config.edge.lease_s,
             progressed=self._progressed,
         )
-        limits = config.control.setpoint_limits
-        charger = ChargerTask(
-            make_charger(config, clock), clock, leases, self.inbox, feed, config.edge, limits
-        )
         store = CommandsStore(config.state_dir, clock, feed.subscribe(), config.control.current_limits)
-        tasks: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+        tasks: Tasks = {
             **pollers,
             "control loop": control_loop.run,
-            "charger": charger.run,
+            "charger": self._charger_task(charger).run,
             "commands store": store.run,
         }
-        if config.mqtt is not None:
-            tasks |= mqtt_tasks(config, config.mqtt, clock, feed, self.inbox)
+        if line:
+            tasks |= self._front(line, charger.name)
         for command in await store.restore():  # before anything else is in the inbox
             await self.inbox.put(command)
-        await supervise(tasks, clock, feed)
+        return tasks
+
+    def _front(self, line: Line, charger_name: str) -> Tasks:
+        """Join a controller to its broker: what it shows and hears there and, in the cloud, its edge."""
+        if self.config.role == "standalone":
+            front = front_tasks(self.config, line, self.clock, self.feed, charger_name, self.inbox.put)
+            return {**front, **line.tasks()}
+        FlowListener(line.link, line.heartbeat, line.namespace, self.clock, self._take_flow)
+        edge_boost = EdgeBoost(line.link, line.heartbeat, line.namespace, self.clock, self.inbox.put)
+        line.on_change.append(edge_boost.note_edge)
+        front = front_tasks(self.config, line, self.clock, self.feed, charger_name, edge_boost.pass_on)
+        return {**front, "edge boost": edge_boost.run, **line.tasks()}
+
+    def _edge(self) -> Tasks:
+        """Wire up an edge: the charger does what the cloud leases, and all that the devices say goes up."""
+        config, clock = self.config, self.clock
+        line = self._line()
+        bridge = EdgeBridge(
+            line.link,
+            line.heartbeat,
+            line.namespace,
+            clock,
+            put_lease=self._leases.put,
+            limits=config.control.setpoint_limits,
+            lease_s=config.edge.lease_s,
+            boost_ends_on_unplug=config.control.boost_ends_on_unplug,
+        )
+        pollers, demands = self._pollers()
+        relay = Relay(bridge, clock, self.inbox, demands, self._progressed)
+        return {
+            **pollers,
+            "charger": self._charger_task(make_charger(config, clock)).run,
+            "relay": relay.run,
+            "bridge": bridge.run,
+            **line.tasks(),
+        }
+
+    def _line(self) -> Line:
+        config = self.config
+        if config.mqtt is None:
+            raise ValueError(f"role {config.role} without [mqtt]")
+        return Line(config.mqtt, config.role, config.site.name, self.clock, self.feed.publish, self._connect)
+
+    def _charger(self, line: Line | None) -> Charger:
+        """Return the charger of the house, which the cloud has at the far end of its line."""
+        if line is not None and self.config.role == "cloud":
+            return RemoteCharger(line.link, line.heartbeat, line.namespace, self.clock)
+        return make_charger(self.config, self.clock)
+
+    def _charger_task(self, charger: Charger) -> ChargerTask:
+        edge, limits = self.config.edge, self.config.control.setpoint_limits
+        return ChargerTask(charger, self.clock, self._leases, self.inbox, self.feed, edge, limits)
+
+    def _pollers(self) -> tuple[Tasks, list[Latest[Demand]]]:
+        """Return the tasks of the inverters by name, and their mailboxes."""
+        inverters = make_inverters(self.config, self.clock)
+        # Until the charger has been heard, nothing is known of a car, and a request is not worth its price.
+        demands = [Latest(Demand(car_plugged=False)) for _ in inverters]
+        pollers: Tasks = {
+            f"poll {inverter.name}": Poller(inverter, self.clock, self.inbox, demand, self.feed).run
+            for inverter, demand in zip(inverters, demands, strict=True)
+        }
+        return pollers, demands
+
+    async def _take_flow(self, flow: PowerFlow) -> None:
+        """Take a reading of an inverter at the edge like one of our own."""
+        self.feed.publish(flow)
+        await self.inbox.put(flow)
 
 
 def make_context(config: Config, clock: Clock) -> DriverContext:
@@ -101,7 +178,13 @@ def make_inverters(config: Config, clock: Clock) -> list[Inverter]:
 
 
 def make_charger(config: Config, clock: Clock) -> Charger:
-    """Make the configured charger."""
+    """Make the configured charger; a cloud has none of its own.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if config.charger is None:
+        raise ValueError(f"role {config.role} has no charger of its own")
     charger: Charger = config.charger.driver.create(config.charger.settings, make_context(config, clock))
     return charger
 

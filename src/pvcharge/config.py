@@ -28,6 +28,14 @@ from pvcharge.tasks.charger_task import EdgeSettings
 KINDS: dict[str | int, str] = {"inverter": INVERTERS, "charger": CHARGERS}
 SERVICE_STATE_DIR = Path("/var/lib/pvcharge")
 
+Role = Literal["standalone", "cloud", "edge"]
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "standalone": ("inverter", "charger"),
+    "cloud": ("mqtt",),  # readings may all come from the edge
+    "edge": ("charger", "mqtt"),
+}
+WHY_REQUIRED = {"mqtt": "cloud and edge reach each other through a broker"}
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -73,11 +81,11 @@ class _File(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    role: Literal["standalone"] = "standalone"
+    role: Role = "standalone"
     state_dir: Path | None = None
     site: SiteSettings
-    inverter: list[dict[str, Any]] = Field(min_length=1)
-    charger: dict[str, Any]
+    inverter: list[dict[str, Any]] = Field(default_factory=list)
+    charger: dict[str, Any] = Field(default_factory=dict)
     control: ControlSettings = ControlSettings()
     edge: EdgeSettings = EdgeSettings()
     mqtt: dict[str, Any] = Field(default_factory=dict)
@@ -111,12 +119,15 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole configuration, validated."""
+    """The whole configuration, validated.
 
-    role: str
+    `charger` is None for the cloud, whose charger is that of the edge; `mqtt` never is for cloud and edge.
+    """
+
+    role: Role
     site: SiteSettings
     inverters: tuple[Device, ...]
-    charger: Device
+    charger: Device | None
     control: ControlSettings
     edge: EdgeSettings
     mqtt: MqttSettings | None
@@ -164,13 +175,14 @@ def build(tables: Mapping[str, Any], path: Path, environment: Mapping[str, Any] 
         parsed = _File.model_validate(merged)
     except ValidationError as error:
         problems.add_errors(error, _File)
+    _check_role(merged, problems)
     devices = {
         location: _device(location, table, path, problems) for location, table in _device_tables(merged)
     }
     _refuse_same_names(devices, problems)
-    charger = devices.pop(("charger",))
+    charger = devices.pop(("charger",), None)
     mqtt = _table(("mqtt",), merged["mqtt"], MqttSettings, path, problems) if "mqtt" in merged else None
-    if parsed is None or charger is None or problems.lines:
+    if parsed is None or problems.lines:
         raise ConfigError(problems.lines)
     return Config(
         role=parsed.role,
@@ -208,13 +220,29 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
+def _check_role(merged: Mapping[str, Any], problems: Problems) -> None:
+    """Require the tables that a role needs, and refuse a charger where it would never be used."""
+    role = merged.get("role", "standalone")
+    for table in REQUIRED.get(role, ()) if isinstance(role, str) else ():
+        if table not in merged:
+            why = WHY_REQUIRED.get(table)
+            problems.add((table,), f"is missing; {why}" if why else "is missing")
+        elif merged[table] == []:
+            problems.add((table,), "must not be empty")
+    if role == "cloud" and "charger" in merged:
+        problems.add(
+            ("charger",), "belongs into the edge's configuration; the cloud reaches it through [mqtt]"
+        )
+
+
 def _device_tables(merged: Mapping[str, Any]) -> Iterator[tuple[Location, Any]]:
     """Yield the table of every device, the inverters in their order; of any type, as it stands there."""
     inverters = merged.get("inverter")
     if isinstance(inverters, list):
         for number, table in enumerate(inverters):
             yield ("inverter", number), table
-    yield ("charger",), merged.get("charger")
+    if "charger" in merged:
+        yield ("charger",), merged["charger"]
 
 
 def _device(location: Location, table: Any, path: Path, problems: Problems) -> Device | None:

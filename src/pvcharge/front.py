@@ -1,58 +1,51 @@
 """What a controller shows and hears over MQTT: state and commands, and its announcement to Home Assistant."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from pvcharge.config import Config
 from pvcharge.model import Clock
-from pvcharge.mqtt import topics
-from pvcharge.mqtt.commands import CommandListener
+from pvcharge.mqtt.commands import Command, CommandListener
 from pvcharge.mqtt.discovery import Discovery, announcement
-from pvcharge.mqtt.link import Link
-from pvcharge.mqtt.settings import MqttSettings
+from pvcharge.mqtt.line import Line, Tasks
 from pvcharge.mqtt.state import StatePublisher
-from pvcharge.mqtt.topics import Namespace
 from pvcharge.tasks.feed import Feed
-from pvcharge.tasks.queues import Inbox
 from pvcharge.values import SnapshotKeeper, values_for
 
 
-def mqtt_tasks(
-    config: Config, settings: MqttSettings, clock: Clock, feed: Feed, inbox: Inbox
-) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-    """Return the tasks of the MQTT surface by name; the link's own comes last, when all listen.
+def front_tasks(
+    config: Config,
+    line: Line,
+    clock: Clock,
+    feed: Feed,
+    charger: str,
+    on_command: Callable[[Command], Awaitable[None]],
+) -> Tasks:
+    """Return the tasks of the MQTT surface by name.
 
     Args:
         config: the whole configuration.
-        settings: its `[mqtt]` table.
+        line: the daemon's line to the broker.
         clock: the daemon's time.
         feed: what is shown.
-        inbox: where commands go.
+        charger: the charger's name.
+        on_command: takes the user's commands.
     """
-    namespace = Namespace(settings.prefix, config.site.name)
-    control = config.control
-    will = (namespace.path(topics.CLOUD_STATUS), "offline")
-    link = Link(settings, client_id=f"pvcharge-{config.role}-{config.site.name}", will=will, clock=clock)
-
-    async def say_online() -> None:
-        await link.publish(namespace.path(topics.CLOUD_STATUS), "online", retain=True)
-
-    link.on_connect(say_online)
+    link, namespace, control = line.link, line.namespace, config.control
     CommandListener(
         link,
         namespace,
         clock,
-        inbox.put,
+        on_command,
         min_current_a=control.min_current_a,
         max_current_a=control.max_current_a,
     )
-    values = values_for([device.settings.name for device in config.inverters], config.charger.settings.name)
+    values = values_for([device.settings.name for device in config.inverters], charger)
     keeper = SnapshotKeeper(clock, control.current_limits, config.site.zone)
     state = StatePublisher(link, namespace, clock, keeper, values, feed.subscribe())
     announced = announcement(
         namespace,
         values,
-        has_edge=False,
+        has_edge=config.role == "cloud",
         min_current_a=control.min_current_a,
         max_current_a=control.max_current_a,
     )
@@ -60,7 +53,7 @@ def mqtt_tasks(
         link,
         namespace,
         clock,
-        discovery_prefix=settings.discovery_prefix,
-        announced=announced if settings.discovery else None,
+        discovery_prefix=line.settings.discovery_prefix,
+        announced=announced if line.settings.discovery else None,
     )
-    return {"mqtt state": state.run, "mqtt discovery": discovery.run, "mqtt link": link.run}
+    return {"mqtt state": state.run, "mqtt discovery": discovery.run}

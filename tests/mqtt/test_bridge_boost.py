@@ -7,23 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.far_ends import NOON, SITE, FakePeer, RecordingBus, make_lease, running
+from mqtt.far_ends import NOON, SITE, FakePeer, RecordingBus, make_lease, make_status, running
 from pvcharge.clock import FastClock
-from pvcharge.model import Lease, Setpoint, SetpointLimits
+from pvcharge.model import ChargerState, Lease, Mode, ModeCommand, Setpoint, SetpointLimits
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.bridge import EdgeBridge
-from pvcharge.mqtt.payloads import encode_lease
+from pvcharge.mqtt.payloads import decode_boost, encode_boost, encode_lease
 
 pytestmark = pytest.mark.looptime
 
 BOOST_SET = SITE.path(topics.BOOST_SET)
+KEPT = SITE.path(topics.EDGE_BOOST)
 FULL = Setpoint(3, 16)
 
 
 class Edge:
     """A bridge whose cloud is dead, with the test in the place of everybody else."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, boost_ends_on_unplug: bool = False) -> None:
         self.clock = FastClock(NOON, speed=1.0)
         self.bus = RecordingBus()
         self.cloud = FakePeer(alive=False, skew_s=None)
@@ -35,6 +36,7 @@ class Edge:
             self.clock,
             put_lease=self.put.append,
             limits=SetpointLimits((1, 3), 6, 16),
+            boost_ends_on_unplug=boost_ends_on_unplug,
         )
 
     async def order(self, payload: str | bytes, *, retained: bool = False) -> None:
@@ -54,6 +56,16 @@ class Edge:
         """Have the cloud's heartbeat heard, and the bridge notice."""
         self.cloud.alive, self.cloud.skew_s = True, 0.0
         await asyncio.sleep(1.1)
+
+    async def cloud_leases(self) -> Lease:
+        """Have a setpoint of the cloud come in."""
+        lease = make_lease(self.clock.now())
+        await self.bus.deliver(SITE.path(topics.SETPOINT), encode_lease(lease))
+        return lease
+
+    def kept(self) -> list[str]:
+        """Return what has been left for the cloud and for an edge that restarts."""
+        return [message.payload for message in self.bus.on(KEPT)]
 
 
 async def test_boost_is_leased_at_once() -> None:
@@ -130,13 +142,13 @@ async def test_cloud_takes_over_smoothly() -> None:
         await edge.order("ON")
         await edge.cloud_returns()
         assert edge.leased() == FULL
-        lease = make_lease(NOON + timedelta(seconds=1))
-        await edge.bus.deliver(SITE.path(topics.SETPOINT), encode_lease(lease))
+        lease = await edge.cloud_leases()
         assert edge.leased() == Setpoint(3, 10)
         await asyncio.sleep(50)
         await edge.bus.connect()
     assert edge.put[1:] == [lease]
     assert edge.states() == ["ON"]
+    assert edge.kept()[1:] == ["", ""]
 
 
 async def test_boost_does_not_return_after_the_cloud() -> None:
@@ -145,9 +157,88 @@ async def test_boost_does_not_return_after_the_cloud() -> None:
     async with running(edge.bridge.run()):
         await edge.order("ON")
         await edge.cloud_returns()
+        await edge.cloud_leases()
         edge.cloud.alive = False
         await asyncio.sleep(100)
         assert edge.leased() is None
+
+
+async def test_a_cloud_that_leaves_before_it_leases_ends_no_boost() -> None:
+    """It was heard for a moment, and had nothing to say."""
+    edge = Edge()
+    async with running(edge.bridge.run()):
+        await edge.order("ON")
+        await edge.cloud_returns()
+        edge.cloud.alive = False
+        await asyncio.sleep(100)
+        assert edge.leased() == FULL
+
+
+async def test_the_boost_is_left_for_the_cloud_and_for_a_restart() -> None:
+    """Retained, with its time and its end."""
+    edge = Edge()
+    await edge.order("90")
+    (message,) = edge.bus.on(KEPT)
+    assert message.retain
+    assert decode_boost(message.payload.encode()) == (
+        NOON,
+        ModeCommand(Mode.BOOST, NOON + timedelta(minutes=90)),
+    )
+
+
+@pytest.mark.parametrize(("until_min", "boosts"), [(None, True), (1, True), (-1, False)])
+async def test_an_edge_that_restarts_goes_on_with_its_boost(until_min: int | None, boosts: bool) -> None:  # noqa: FBT001
+    """Unless it has run out meanwhile."""
+    until = None if until_min is None else NOON + timedelta(minutes=until_min)
+    edge = Edge()
+    async with running(edge.bridge.run()):
+        kept = encode_boost(NOON - timedelta(hours=1), ModeCommand(Mode.BOOST, until))
+        await edge.bus.deliver(KEPT, kept, retained=True)
+        await asyncio.sleep(2)
+        assert edge.leased() == (FULL if boosts else None)
+
+
+async def test_what_was_kept_is_outdated_by_any_later_word() -> None:
+    """Of the driver or of the cloud: the broker repeats what is retained at each connect."""
+    kept = encode_boost(NOON - timedelta(hours=1), ModeCommand(Mode.BOOST))
+    edge = Edge()
+    async with running(edge.bridge.run()):
+        await edge.order("OFF")
+        await edge.bus.deliver(KEPT, kept, retained=True)
+        await asyncio.sleep(2)
+        assert edge.leased() is None
+        await edge.cloud_returns()
+        await edge.cloud_leases()
+        edge.cloud.alive = False
+        await edge.bus.deliver(KEPT, kept, retained=True)
+        await asyncio.sleep(100)
+        assert edge.leased() is None
+
+
+@pytest.mark.parametrize("garbage", ["", "garbage", "{}", '{"v": 1}'])
+async def test_garbage_in_its_place_is_no_boost(garbage: str) -> None:
+    """Nor is a boost that has been cleared."""
+    edge = Edge()
+    async with running(edge.bridge.run()):
+        await edge.bus.deliver(KEPT, garbage, retained=True)
+        await asyncio.sleep(2)
+    assert edge.put == []
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_boost_ends_on_unplug_if_so_configured(ends: bool) -> None:  # noqa: FBT001 - the setting
+    """Also without the cloud; an unknown state in between is no unplugging."""
+    edge = Edge(boost_ends_on_unplug=ends)
+    async with running(edge.bridge.run()):
+        await edge.order("ON")
+        for state in (ChargerState.CHARGING, ChargerState.UNKNOWN, ChargerState.CHARGING):
+            edge.bridge.send_status(make_status(edge.clock.now(), state=state))
+            await asyncio.sleep(2)
+        assert edge.leased() == FULL
+        edge.bridge.send_status(make_status(edge.clock.now(), state=ChargerState.DISCONNECTED))
+        await asyncio.sleep(2)
+        assert edge.leased() == (None if ends else FULL)
+    assert edge.states()[-1] == ("OFF" if ends else "ON")
 
 
 async def test_the_cloud_is_left_its_own_commands() -> None:

@@ -228,15 +228,6 @@ async def test_refusals_of_the_edge_are_logged_once(logs: list[dict[str, object]
     assert rig.bus.published == []
 
 
-async def test_health_shows_the_skew() -> None:
-    """As soon as it is known."""
-    rig = make_rig()
-    rig.edge.skew_s = None
-    assert rig.charger.health() == {}
-    rig.edge.skew_s = -1.234
-    assert rig.charger.health() == {"edge_clock_ahead_s": -1.2}
-
-
 @given(garbage=st.lists(spoiled(encode_status(make_status())), min_size=1, max_size=5))
 def test_garbage_changes_nothing_and_is_answered_once(garbage: list[bytes]) -> None:
     """Within the same second; what happens to be a good status is no garbage."""

@@ -38,26 +38,39 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _describe(settings: config.Config) -> dict[str, str]:
-    control, charger = settings.control, settings.charger
+    control = settings.control
     phases = "1 phase" if control.phases == (1,) else f"{' or '.join(map(str, control.phases))} phases"
-    return {
+    charger = _device(settings.charger) if settings.charger else "at the edge"
+    described = {
         "site": f"{settings.site.name}, role {settings.role}",
-        "inverters": ", ".join(
-            f"{device.settings.name} ({device.driver.name})" for device in settings.inverters
-        ),
-        "charger": f"{charger.settings.name} ({charger.driver.name}), "
-        f"{control.min_current_a} to {control.max_current_a} A on {phases}",
+        "inverters": ", ".join(map(_device, settings.inverters)) or "none here",
+        "charger": f"{charger}, {control.min_current_a} to {control.max_current_a} A on {phases}",
         "objective": control.objective.value,
         "state": str(settings.state_dir),
     }
+    if settings.mqtt is not None:
+        user = f" as {settings.mqtt.username}" if settings.mqtt.username else ""
+        described["broker"] = f"{settings.mqtt.address}{user}, TLS {'on' if settings.mqtt.tls else 'off'}"
+    return described
+
+
+def _device(device: config.Device) -> str:
+    return f"{device.settings.name} ({device.driver.name})"
 
 
 async def _probe(settings: config.Config, console: Console) -> int:
     """Ask all devices at once, print the answers in their order, and return the exit code."""
     clock = SystemClock()
-    inverters, charger = make_inverters(settings, clock), make_charger(settings, clock)
-    probes = {inverter.name: asyncio.ensure_future(_ask(_read(inverter))) for inverter in inverters}
-    probes[charger.name] = asyncio.ensure_future(_ask(_listen(charger)))
+    probes = {
+        inverter.name: asyncio.ensure_future(_ask(_read(inverter)))
+        for inverter in make_inverters(settings, clock)
+    }
+    if settings.charger is not None:
+        charger = make_charger(settings, clock)
+        probes[charger.name] = asyncio.ensure_future(_ask(_listen(charger)))
+    if not probes:
+        console.print("no device to ask here; run this at the edge", style="dim")
+        return 0
     console.print(f"asking {escape(', '.join(probes))} ...", style="dim")
     failures = 0
     for name, probe in probes.items():

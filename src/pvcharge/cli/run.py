@@ -3,32 +3,57 @@
 import argparse
 import asyncio
 import sys
+from datetime import datetime
 
 from pvcharge import config, log
 from pvcharge.app import App, serve
 from pvcharge.cli.options import add_config
-from pvcharge.clock import SystemClock
+from pvcharge.clock import FastClock, SystemClock
+from pvcharge.config import Config
 from pvcharge.tasks.notify import Notifier
+
+
+def shared_clock(text: str) -> tuple[datetime, float, float]:
+    """Parse `START,SPEED,SINCE`, such as `2026-06-15T09:00:00+00:00,20,1780000000.5`."""
+    try:
+        start, speed, since_unix_s = text.split(",")
+        parsed = datetime.fromisoformat(start), float(speed), float(since_unix_s)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not START,SPEED,SINCE") from None
+    if parsed[0].tzinfo is None or not 0 < parsed[1] < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: START needs a time zone, and SPEED must be above 0")
+    return parsed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `run`."""
     add_config(parser)
+    parser.add_argument(
+        "--clock",
+        type=shared_clock,
+        metavar="START,SPEED,SINCE",
+        help="for trials with simulated devices: an accelerated clock that was at START (ISO 8601) at SINCE "
+        "(Unix time); processes with the same clock agree on the time",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run until stopped; exit code 0 after a clean stop, 1 after a crash."""
     settings = config.load(args.config)
     log.set_up(settings.log)
-    notifier = Notifier()
-    app = App(settings, SystemClock(), progressed=notifier.progressed)
     try:
-        asyncio.run(serve(app, notifier))
+        asyncio.run(_serve(settings, args))
     except BaseExceptionGroup as group:
         # The crash itself has been logged with its traceback when it happened.
         print(f"pvcharge: stopped by a fault: {_innermost(group)}", file=sys.stderr)
         return 1
     return 0
+
+
+async def _serve(settings: Config, args: argparse.Namespace) -> None:
+    clock = FastClock(*args.clock) if args.clock else SystemClock()
+    notifier = Notifier()
+    await serve(App(settings, clock, progressed=notifier.progressed), notifier)
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -5,7 +5,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from pvcharge.model import ChargerStatus, Clock, Lease, ModeCommand, PowerFlow, Setpoint, SetpointLimits
+from pvcharge.model import (
+    ChargerState,
+    ChargerStatus,
+    Clock,
+    Lease,
+    ModeCommand,
+    PowerFlow,
+    Setpoint,
+    SetpointLimits,
+)
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.bus import Bus, Message
 from pvcharge.mqtt.errors import Refusals
@@ -31,6 +40,7 @@ class EdgeBridge:
         put_lease: takes accepted leases, in the edge's time; the charger task's mailbox.
         limits: the setpoints that this house allows.
         lease_s: how long a lease of our own is good for, during a boost without the cloud.
+        boost_ends_on_unplug: whether such a boost is for the car that is there only.
     """
 
     def __init__(
@@ -43,11 +53,14 @@ class EdgeBridge:
         put_lease: Callable[[Lease], None],
         limits: SetpointLimits,
         lease_s: float = 60.0,
+        boost_ends_on_unplug: bool = False,
     ) -> None:
         self._cloud = cloud
         self._clock = clock
         self._put_lease = put_lease
         self._limits = limits
+        self._boost_ends_on_unplug = boost_ends_on_unplug
+        self._plugged = False
         self._seq = 0  # of the last setpoint accepted
         self._hand_at: datetime | None = None  # the last change by hand
         self._boost_knows: datetime | None = None  # the last one before the boost was commanded here
@@ -62,6 +75,10 @@ class EdgeBridge:
     def send_status(self, status: ChargerStatus) -> None:
         """Have a status sent up: at once if something has changed, measurements once per second at most."""
         self._hand_at = status.changed_by_hand_at
+        unplugged = self._plugged and status.state is ChargerState.DISCONNECTED
+        self._plugged = status.state.plugged or (self._plugged and not unplugged)
+        if unplugged and self._boost_ends_on_unplug:
+            self._boost.end()
         self._uplink.add_status(status)
         self._news.set()
 
@@ -73,9 +90,7 @@ class EdgeBridge:
     async def run(self) -> None:
         """Send what is due and see to the boost, until cancelled."""
         while True:
-            if self._cloud.alive:
-                self._boost.hand_over()
-            await self._boost.look()
+            await self._boost.look(alone=not self._cloud.alive)
             await self._uplink.send()
             await set_within(self._news, self._clock, LOOK_S)
 
@@ -87,6 +102,7 @@ class EdgeBridge:
             return
         self._seq = lease.seq
         self._put_lease(lease)
+        await self._boost.hand_over()
 
     def _accept(self, message: Message) -> Lease:
         """Return the lease in the edge's time.

@@ -8,7 +8,8 @@ import structlog
 
 from pvcharge.model import Clock, ModeCommand
 from pvcharge.mqtt import topics
-from pvcharge.mqtt.bus import Bus
+from pvcharge.mqtt.bus import Bus, Message
+from pvcharge.mqtt.payloads import PayloadError, decode_boost, encode_boost
 from pvcharge.mqtt.topics import Namespace
 
 log = structlog.get_logger(__name__)
@@ -16,6 +17,9 @@ log = structlog.get_logger(__name__)
 
 class LocalBoost:
     """Leases full power to the charger until the boost ends or the cloud takes over.
+
+    The last command stays at the broker until then: there the cloud finds it at its return, and we do after
+    a restart.
 
     Args:
         bus: the broker connection; not running yet.
@@ -35,45 +39,83 @@ class LocalBoost:
     ) -> None:
         self._bus = bus
         self._clock = clock
-        self._topic = namespace.path(topics.BOOST)
+        self._state_topic = namespace.path(topics.BOOST)
+        self._kept_topic = namespace.path(topics.EDGE_BOOST)
         self._lease_full_power = lease_full_power
         self._lease_s = lease_s
-        self._boost: ModeCommand | None = None
+        self._commanded: tuple[datetime, ModeCommand] | None = None  # and not taken over by the cloud
+        self._restorable = True  # nothing has happened yet that would outdate what stands at the broker
+        self._boosting = False
         self._renewed_at: datetime | None = None
         self._state: str | None = None  # as told; None while the cloud tells it
-        bus.on_connect(self._publish_state)
+        bus.listen(self._kept_topic, self._hear_kept)
+        bus.on_connect(self._publish)
 
     async def command(self, boost: ModeCommand) -> None:
         """Begin a boost, change its end, or end it."""
         log.info("boost commanded without the cloud", until=boost.until)
-        self._boost, self._renewed_at, self._state = boost, None, "ON"
+        self._begin(self._clock.now(), boost)
         self._renew(boost)
-        await self._publish_state()
+        await self._publish()
 
-    async def look(self) -> None:
-        """Renew the lease when it is time, and end the boost when it is over."""
-        if self._boost is not None and not self._renew(self._boost):
-            await self._publish_state()
+    def end(self) -> None:
+        """End the boost, if there is one, at the next look."""
+        if self._boosting and self._commanded is not None:
+            at, boost = self._commanded
+            now = self._clock.now()
+            self._commanded = at, ModeCommand(boost.mode, until=min(boost.until or now, now))
 
-    def hand_over(self) -> None:
-        """Leave everything to the cloud, the lease in force too: the cloud's next one takes its place."""
-        if self._boost is not None:
+    async def look(self, *, alone: bool) -> None:
+        """Renew the lease when it is time, and end the boost when it is over.
+
+        With a cloud that has not leased anything yet, the lease in force is left to run: its own will come.
+        """
+        if not alone:
+            self._state = None
+        elif self._boosting and self._commanded is not None and not self._renew(self._commanded[1]):
+            await self._publish()
+
+    async def hand_over(self) -> None:
+        """Leave everything to the cloud, whose lease has come."""
+        self._restorable = self._boosting = False
+        if self._commanded is not None:
             log.info("boost handed over to the cloud")
-        self._boost = self._state = None
+            self._commanded = self._state = None
+            await self._publish()
+
+    def _begin(self, at: datetime, boost: ModeCommand) -> None:
+        self._commanded, self._restorable = (at, boost), False
+        self._boosting, self._renewed_at, self._state = True, None, "ON"
 
     def _renew(self, boost: ModeCommand) -> bool:
         """Return whether the boost goes on."""
         now = self._clock.now()
         left_s = (boost.until - now).total_seconds() if boost.until else inf
         if left_s <= 0:
-            self._boost, self._state = None, "OFF"
+            self._boosting, self._state = False, "OFF"
             self._lease_full_power(0.0)
             return False
         if self._renewed_at is None or (now - self._renewed_at).total_seconds() >= self._lease_s / 3:
-            self._renewed_at = now
+            self._renewed_at, self._state = now, "ON"
             self._lease_full_power(min(self._lease_s, left_s))
         return True
 
-    async def _publish_state(self) -> None:
+    async def _hear_kept(self, message: Message) -> None:
+        """Take up what was commanded before our restart; later messages are our own."""
+        if not message.retained or not self._restorable:
+            return
+        try:
+            at, boost = decode_boost(message.payload)
+        except PayloadError as error:
+            log.warning("boost not restored", topic=self._kept_topic, error=str(error))
+            return
+        if boost.until is None or boost.until > self._clock.now():
+            log.info("boost restored", until=boost.until)
+            self._begin(at, boost)
+
+    async def _publish(self) -> None:
         if self._state is not None:
-            await self._bus.publish(self._topic, self._state, retain=True)
+            await self._bus.publish(self._state_topic, self._state, retain=True)
+        if not self._restorable:
+            kept = encode_boost(*self._commanded) if self._commanded else ""
+            await self._bus.publish(self._kept_topic, kept, retain=True)

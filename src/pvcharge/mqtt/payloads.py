@@ -107,6 +107,11 @@ class _Lease(_Payload):
     hand_known_at: _Time | None
 
 
+class _Boost(_Payload):
+    at: _Time
+    until: _Time | None
+
+
 class _Refusal(_Payload):
     at: _Time
     error: Annotated[str, Field(max_length=1000)]
@@ -169,6 +174,21 @@ def decode_lease(payload: bytes) -> Lease:
     except ValueError as error:
         raise PayloadError(str(error)) from None
     return Lease(wire.seq, wire.at, wire.lease_s, setpoint, wire.hand_known_at)
+
+
+def encode_boost(at: datetime, boost: ModeCommand) -> str:
+    """Return the payload of `edge/boost`: a boost commanded at this time; `OFF` is one that ended then."""
+    return _encode({"at": at, "until": boost.until})
+
+
+def decode_boost(payload: bytes) -> tuple[datetime, ModeCommand]:
+    """Read the payload of `edge/boost`: when it was commanded, and the boost.
+
+    Raises:
+        PayloadError: it is none.
+    """
+    wire = _decode(_Boost, payload)
+    return wire.at, ModeCommand(Mode.BOOST, wire.until)
 
 
 def encode_refusal(at: datetime, error: str) -> str:

@@ -109,9 +109,8 @@ class RemoteCharger:
         """Do nothing: the edge writes what the lease held there says, and confirms it by its status."""
 
     def health(self) -> Mapping[str, float | str]:
-        """Return how far the edge's clock is ahead, while that is known."""
-        skew_s = self._edge.skew_s
-        return {} if skew_s is None else {"edge_clock_ahead_s": round(skew_s, 1)}
+        """Return nothing: what there is to say of the edge, the line to it says."""
+        return {}
 
     async def aclose(self) -> None:
         """Forget what has been heard; the edge goes on by itself."""

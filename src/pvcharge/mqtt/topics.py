@@ -48,6 +48,13 @@ SETPOINT = Topic(
     "cloud/setpoint", _CLOUD, _EDGE, "a setpoint as a lease: `seq` (ms of the edge's clock), `at`, `lease_s`"
 )
 STATE = Topic("state", _CLOUD, _USER, "everything Home Assistant shows", retain=True)
+EDGE_BOOST = Topic(
+    "edge/boost",
+    _EDGE,
+    _CLOUD | _EDGE,
+    "a boost commanded while the cloud was away: `at`, `until`; empty as soon as the cloud has taken over",
+    retain=True,
+)
 BOOST_SET = Topic("boost/set", _USER, _CLOUD | _EDGE, "`ON`, `OFF`, or minutes such as `90`")
 BOOST = Topic("boost", _CLOUD | _EDGE, _CLOUD | _EDGE | _USER, "`ON` or `OFF`", retain=True)
 MODE_SET = Topic("mode/set", _USER, _CLOUD, "`off`, `surplus`, `min_surplus` or `boost`")
@@ -64,6 +71,7 @@ TOPICS = (
     CLOUD_HEARTBEAT,
     CHARGER,
     FLOW,
+    EDGE_BOOST,
     SETPOINT,
     STATE,
     BOOST_SET,

@@ -119,8 +119,7 @@ class ControlLoop:
             follows_surplus=mode in (Mode.SURPLUS, Mode.MIN_SURPLUS),
         )
         for mailbox in self._demands:
-            if mailbox.value != demand:
-                mailbox.put(demand)
+            mailbox.update(demand)
 
     def _renew(self, decision: Decision) -> None:
         last = self._leases.value

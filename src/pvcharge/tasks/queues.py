@@ -23,6 +23,11 @@ class Latest(Generic[T]):
         self.value = value
         self._changed.set()
 
+    def update(self, value: T) -> None:
+        """Replace the value and wake the reader, if it is another one."""
+        if value != self.value:
+            self.put(value)
+
     async def wait(self) -> T:
         """Wait until a value has been put since the last call, and return the latest."""
         await self._changed.wait()
