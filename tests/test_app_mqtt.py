@@ -40,7 +40,7 @@ async def read(broker: Broker, topic: str) -> str:
 
 async def until_power(demo: Demo, least_w: float) -> None:
     """Wait until the car draws so much."""
-    await eventually(lambda: demo.box.power_w >= least_w)
+    await eventually(lambda: demo.stage.box.power_w >= least_w)
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
@@ -63,7 +63,7 @@ async def test_boost_reaches_the_charger_and_is_told(tmp_path: Path) -> None:
         assert (state["v"], state["mode"], state["setpoint_a"]) == (1, "boost", 16)
         device = json.loads(await read(broker, "homeassistant/device/pvcharge_demo/config"))
         assert device["device"]["identifiers"] == ["pvcharge_demo"]
-    assert demo.box.properties["frc"] == 1  # the daemon has stopped, and stopped the charge
+    assert demo.stage.box.properties["frc"] == 1  # the daemon has stopped, and stopped the charge
 
 
 async def test_the_mode_survives_a_restart(tmp_path: Path) -> None:

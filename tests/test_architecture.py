@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulation": {"model", "control", "sim"},
     "front": {"model", "config", "mqtt", "tasks", "values"},
     "app": {"model", "config", "control", "drivers.base", "front", "history", "mqtt", "tasks", "web"},
-    "demo": {"model", "app", "clock", "config", "control", "drivers.solaredge", "mqtt", "sim"},
+    "demo": {"model", "app", "clock", "config", "drivers.solaredge", "mqtt", "problems", "sim", "words"},
     "cli": {"*"},
     "__main__": {"cli"},
     "": set(),

@@ -9,25 +9,35 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pvcharge import log
-from pvcharge.cli.live import show_lines, show_live
-from pvcharge.cli.main import UsageError
+from pvcharge.cli.live import Shown, show_lines, show_live
+from pvcharge.cli.main import UsageError, innermost
 from pvcharge.cli.options import positive
-from pvcharge.demo import Demo, DemoOptions, Summary
+from pvcharge.demo import BrokerError, Demo, DemoOptions, SplitDemo, SplitError, Summary
 from pvcharge.sim.trace import Trace, TraceError
 
+SPEED, SPLIT_SPEED = 60.0, 20.0
 MAX_SPEED = 600.0  # beyond, the simulators cannot follow on a small machine
+MAX_SPLIT_SPEED = 60.0  # beyond, a lease of a minute is shorter than a hiccup of such a machine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `demo`."""
     parser.add_argument(
-        "--speed", type=positive, default=60.0, metavar="N", help="times real time (default: 60)"
+        "--speed",
+        type=positive,
+        metavar="N",
+        help=f"times real time (default: {SPEED:g}, with --split {SPLIT_SPEED:g})",
     )
     parser.add_argument(
         "--duration",
         type=positive,
         metavar="S",
         help="end after so many real seconds (default: Ctrl-C ends it)",
+    )
+    parser.add_argument(
+        "--split",
+        action="store_true",
+        help="controller and edge as two processes with an MQTT broker between them; needs Mosquitto",
     )
     parser.add_argument("--trace", type=Path, metavar="CSV", help="recorded weather and household")
     parser.add_argument(
@@ -44,51 +54,77 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo; exit code 2 for a trace that cannot be used."""
-    if args.speed > MAX_SPEED:
-        raise UsageError(f"--speed {args.speed:g}: the simulators cannot follow above {MAX_SPEED:g}")
+    """Run the demo; exit code 2 for a trace that cannot be used, or for want of a broker."""
+    speed = args.speed or (SPLIT_SPEED if args.split else SPEED)
+    most = MAX_SPLIT_SPEED if args.split else MAX_SPEED
+    if speed > most:
+        why = "two processes cannot keep their leases" if args.split else "the simulators cannot follow"
+        raise UsageError(f"--speed {speed:g}: {why} above {most:g}")
     try:
         trace = Trace.load(args.trace) if args.trace else None
     except TraceError as error:
         raise UsageError(str(error)) from error
-    options = DemoOptions(args.speed, trace, args.charger, args.api, args.live, args.seed)
+    options = DemoOptions(speed, trace, args.charger, args.api, args.live, args.seed)
     # The live view owns the terminal; what it cannot show, such as a traceback, is still worth seeing.
     log.set_up(log.LogSettings(level="error"))
-    summary = asyncio.run(_run(options, args))
+    try:
+        summary = asyncio.run(_split(options, args) if args.split else _standalone(options, args))
+    except BrokerError as error:
+        raise UsageError(f"demo --split: {error}") from error
+    except ExceptionGroup as group:
+        fault = innermost(group)
+        if not isinstance(fault, SplitError):
+            raise
+        print(f"pvcharge: {fault}", file=sys.stderr)
+        return 1
     if args.json:
-        print(json.dumps(asdict(summary)))
+        print(json.dumps({key: value for key, value in asdict(summary).items() if value is not None}))
     else:
         _print(summary)
     return 0
 
 
-async def _run(options: DemoOptions, args: argparse.Namespace) -> Summary:
+async def _standalone(options: DemoOptions, args: argparse.Namespace) -> Summary:
     with tempfile.TemporaryDirectory(prefix="pvcharge-demo-") as folder:
         demo = Demo(options, Path(folder))
-        async with demo.running() as app:
-            if args.json:
-                show = asyncio.sleep(float("inf"))
-            elif sys.stdout.isatty():
-                show = show_live(demo, app)
-            else:
-                print("no terminal here: a line now and then instead of the live view", flush=True)
-                show = show_lines(demo, app)
-            try:
-                async with asyncio.timeout(args.duration):
-                    await show
-            except (TimeoutError, BrokenPipeError):
-                pass
-            except asyncio.CancelledError:
-                # Ctrl-C is the usual end of a demo without --duration, and no reason to lose its summary.
-                if (task := asyncio.current_task()) is not None:
-                    task.uncancel()
+        async with demo.running():
+            await _show(demo, args)
             return demo.summary()
+
+
+async def _split(options: DemoOptions, args: argparse.Namespace) -> Summary:
+    with tempfile.TemporaryDirectory(prefix="pvcharge-demo-") as folder:
+        demo = SplitDemo(options, Path(folder))
+        async with demo.running():
+            if not args.json:
+                for line in demo.invitation():
+                    print(line, flush=True)
+            await _show(demo, args)
+            return demo.summary()
+
+
+async def _show(demo: Shown, args: argparse.Namespace) -> None:
+    """Show a demo until its time is up or Ctrl-C is pressed."""
+    if args.json:
+        show = asyncio.sleep(float("inf"))
+    elif sys.stdout.isatty():
+        show = show_live(demo)
+    else:
+        print("no terminal here: a line now and then instead of the live view", flush=True)
+        show = show_lines(demo)
+    try:
+        async with asyncio.timeout(args.duration):
+            await show
+    except (TimeoutError, BrokenPipeError):
+        pass
+    except asyncio.CancelledError:
+        # Ctrl-C is the usual end of a demo without --duration, and no reason to lose its summary.
+        if (task := asyncio.current_task()) is not None:
+            task.uncancel()
 
 
 def _print(summary: Summary) -> None:
     print(f"In {summary.simulated_s / 60:.0f} simulated minutes the car got {summary.charged_kwh:.2f} kWh.")
     print(f"{summary.import_kwh:.2f} kWh were bought, {summary.export_kwh:.2f} kWh sold.")
-    print(
-        f"{summary.readings} readings with {summary.api_calls} requests, "
-        f"{summary.setpoints} setpoints, {summary.errors} errors."
-    )
+    readings = "" if summary.readings is None else f"{summary.readings} readings with "
+    print(f"{readings}{summary.api_calls} requests, {summary.setpoints} setpoints, {summary.errors} errors.")

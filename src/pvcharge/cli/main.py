@@ -52,6 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def innermost(error: BaseException) -> BaseException:
+    """Return the first fault within groups of them."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="pvcharge", description="Charges an electric car with surplus photovoltaic power."

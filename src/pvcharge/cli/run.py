@@ -7,6 +7,7 @@ from datetime import datetime
 
 from pvcharge import config, log
 from pvcharge.app import App, serve
+from pvcharge.cli.main import innermost
 from pvcharge.cli.options import add_config
 from pvcharge.clock import FastClock, SystemClock
 from pvcharge.config import Config
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         asyncio.run(_serve(settings, args))
     except BaseExceptionGroup as group:
         # The crash itself has been logged with its traceback when it happened.
-        print(f"pvcharge: stopped by a fault: {_innermost(group)}", file=sys.stderr)
+        print(f"pvcharge: stopped by a fault: {innermost(group)}", file=sys.stderr)
         return 1
     return 0
 
@@ -54,9 +55,3 @@ async def _serve(settings: Config, args: argparse.Namespace) -> None:
     clock = FastClock(*args.clock) if args.clock else SystemClock()
     notifier = Notifier()
     await serve(App(settings, clock, progressed=notifier.progressed), notifier)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -1,0 +1,10 @@
+"""The whole thing without hardware: simulated devices on loopback, real daemons beside them."""
+
+from pvcharge.demo.broker import BrokerError
+from pvcharge.demo.latest import Latest
+from pvcharge.demo.options import DemoOptions, Summary
+from pvcharge.demo.split import SplitDemo, SplitError
+from pvcharge.demo.stage import Stage
+from pvcharge.demo.standalone import Demo
+
+__all__ = ["BrokerError", "Demo", "DemoOptions", "Latest", "SplitDemo", "SplitError", "Stage", "Summary"]

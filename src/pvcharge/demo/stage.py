@@ -1,0 +1,162 @@
+"""The stage of a demo: simulated house, car, SolarEdge cloud and Wattpilot on loopback, in fast time."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
+
+from pvcharge.app import make_context
+from pvcharge.clock import FastClock
+from pvcharge.config import Config
+from pvcharge.demo.options import DemoOptions, Summary
+from pvcharge.drivers.solaredge import authorize_url, exchange
+from pvcharge.sim.car import Car
+from pvcharge.sim.house import House, Profile, best_start
+from pvcharge.sim.household import Household, SyntheticProfile
+from pvcharge.sim.solaredge import SolarEdgeServer
+from pvcharge.sim.trace import Trace
+from pvcharge.sim.wattpilot import WattpilotBox, WattpilotServer
+from pvcharge.sim.weather import Weather
+
+SITE = "demo"
+LATITUDE_DEG, LONGITUDE_DEG, TIMEZONE = 48.2, 16.4, "Europe/Vienna"
+SITE_ID = 123456
+# The simulators' own; they listen on loopback only and die with the demo.
+PASSWORD, API_KEY, CLIENT_ID, CLIENT_SECRET = "demo-password", "DEMOKEY", "demo-app", "demo-secret"
+A_DAY_IN_JUNE = datetime(2026, 6, 15, tzinfo=UTC)
+PAST_S = 4 * 3600.0  # that the cloud already knows
+HOUSE_STEP_S = 5.0
+CAR_COMES_S = 60.0  # after a controller has heard the charger
+
+
+class Stage:
+    """The simulated devices, and the configuration by which daemons find them."""
+
+    def __init__(self, options: DemoOptions) -> None:
+        profile = options.trace or _invented(options.seed)
+        self.options = options
+        self.start = _start(profile)
+        self.start_unix_s = time.time()
+        self.clock = FastClock(self.start, options.speed, self.start_unix_s)
+        self.timezone = ZoneInfo(TIMEZONE)
+        self.box = WattpilotBox(flex=options.charger == "flex")
+        self.car = Car(needs_wh=40_000.0)
+        self.house = House(profile, start=self.start, charger_w=lambda: self.box.power_w, step_s=HOUSE_STEP_S)
+        self.house.prefill(PAST_S)
+        self.cloud = SolarEdgeServer(
+            self.house,
+            site_id=SITE_ID,
+            clock=self.clock,
+            api_key=API_KEY,
+            client_id=CLIENT_ID,
+            client_secret=CLIENT_SECRET,
+            timezone=TIMEZONE,
+            tier="pro" if options.live else "basic",
+            v1="alive" if options.api == "v1" else "gone",
+        )
+        self.charger = WattpilotServer(self.box, password=PASSWORD, clock=self.clock)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the devices and let the house's time pass, for as long as the context lasts."""
+        await self.cloud.start()
+        try:
+            await self.charger.start()
+            async with asyncio.TaskGroup() as group:
+                house = group.create_task(self._let_time_pass(), name="house")
+                yield
+                house.cancel()
+        finally:
+            await self.charger.aclose()
+            await self.cloud.aclose()
+
+    async def let_car_come(self) -> None:
+        """Plug the car in after a while; to be called when a controller has taken over the charger."""
+        await self.clock.sleep(CAR_COMES_S)
+        self.box.plug(self.car)
+
+    async def log_in(self, config: Config) -> None:
+        """Do what `pvcharge login solaredge` does, with the simulated cloud."""
+        if self.options.api != "v2":
+            return
+        solaredge = config.inverters[0].settings
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(authorize_url(solaredge)) as response,
+        ):
+            _, _, rest = (await response.text()).partition("Code: ")
+        code = re.split(r"[\s<]", rest, maxsplit=1)[0]
+        await exchange(solaredge, make_context(config, self.clock), code)
+
+    def count(self, summary: Summary) -> Summary:
+        """Fill in what the devices have counted up to now, and return the summary."""
+        totals = self.house.totals
+        summary.simulated_s = round((self.clock.now() - self.start).total_seconds(), 1)
+        summary.charged_kwh = round(totals.charger_wh / 1000, 3)
+        summary.import_kwh = round(totals.imported_wh / 1000, 3)
+        summary.export_kwh = round(totals.exported_wh / 1000, 3)
+        summary.api_calls = self.cloud.calls
+        return summary
+
+    def site_tables(self, state_dir: Path) -> dict[str, Any]:
+        """Return what stands in every daemon's configuration file."""
+        site = {
+            "name": SITE,
+            "latitude": LATITUDE_DEG,
+            "longitude": LONGITUDE_DEG,
+            "timezone": TIMEZONE,
+        }
+        return {"state_dir": str(state_dir), "site": site}
+
+    def inverter_tables(self) -> dict[str, Any]:
+        """Return the `[[inverter]]` tables."""
+        inverter: dict[str, Any] = {
+            "driver": "solaredge",
+            "api": self.options.api,
+            "site_id": SITE_ID,
+            "base_url": self.cloud.base_url,
+        }
+        if self.options.api == "v1":
+            inverter |= {"api_key": API_KEY}
+        else:
+            inverter |= {
+                "authorize_url": f"{self.cloud.base_url}/authorize",
+                "client_id": CLIENT_ID,
+                "client_secret": CLIENT_SECRET,
+                "data": "live" if self.options.live else "quarter",
+            }
+        return {"inverter": [inverter]}
+
+    def charger_tables(self) -> dict[str, Any]:
+        """Return the `[charger]` table."""
+        charger = {
+            "driver": "wattpilot",
+            "host": self.charger.host,
+            "port": self.charger.port,
+            "password": PASSWORD,
+        }
+        return {"charger": charger}
+
+    async def _let_time_pass(self) -> None:
+        while True:
+            self.house.advance(self.clock.now())
+            await self.clock.sleep(HOUSE_STEP_S)
+
+
+def _invented(seed: int) -> SyntheticProfile:
+    weather = Weather(seed, LATITUDE_DEG, LONGITUDE_DEG, peak_w=10_000.0, inverter_w=8_000.0)
+    return SyntheticProfile(weather, Household(seed, 3500.0, ZoneInfo(TIMEZONE)))
+
+
+def _start(profile: Profile) -> datetime:
+    """Return a moment from which on there is surplus for a while."""
+    if isinstance(profile, Trace):
+        return profile.best_start()
+    return best_start(profile, A_DAY_IN_JUNE, A_DAY_IN_JUNE + timedelta(days=1))
