@@ -56,12 +56,15 @@ def pvcharge(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def write_config(tmp_path: Path) -> WriteConfig:
-    """Return a function that writes a private configuration: the usual site, these inverter and charger."""
+    """Return a function that writes a private configuration: the usual site, these inverter and charger.
 
-    def write(inverter: str = INVERTER, charger: str = CHARGER, rest: str = "") -> Path:
+    `head` comes before all tables, `rest` after them.
+    """
+
+    def write(inverter: str = INVERTER, charger: str = CHARGER, rest: str = "", head: str = "") -> Path:
         path = tmp_path / "pv.toml"
         state_dir = tmp_path / "state"
-        path.write_text(f'state_dir = "{state_dir}"\n{SITE}{inverter}{charger}{rest}')
+        path.write_text(f'{head}state_dir = "{state_dir}"\n{SITE}{inverter}{charger}{rest}')
         path.chmod(0o600)
         return path
 

@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from cli.devices import KEY, PASSWORD, SITE_ID, solaredge, wattpilot
-from cli.runner import Run, WriteConfig
+from cli.runner import Result, Run, WriteConfig
+from mqtt.links import running
+from pvcharge.clock import SystemClock
+from pvcharge.mqtt.link import Link
 from pvcharge.sim.solaredge import SolarEdgeServer
 from pvcharge.sim.wattpilot import WattpilotServer
+from support.broker import running_broker
 
 
 def inverter(cloud: SolarEdgeServer, *, api: str = "v1", key: str = KEY, name: str = "roof") -> str:
@@ -146,3 +150,53 @@ async def test_a_charger_that_hangs_is_given_up(
         assert result.code == 1
         assert "OK roof: " in result.out
         assert "FAILED wattpilot: " in result.out
+
+
+ROLES = {
+    "cloud": ("inverters   solaredge (solaredge)", "charger     at the edge, 6 to 16 A on 1 or 3 phases"),
+    "edge": ("inverters   none here", "charger     wattpilot (wattpilot), 6 to 16 A on 1 or 3 phases"),
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_says_what_it_has(pvcharge: Run, write_config: WriteConfig, role: str) -> None:
+    """And how it reaches the other."""
+    missing = {"cloud": {"charger": ""}, "edge": {"inverter": ""}}[role]
+    broker = f'[mqtt]\nhost = "broker.example"\nusername = "{role}-home"\npassword = "planted"\n'
+    path = write_config(**missing, head=f'role = "{role}"\n', rest=broker)
+    result = pvcharge("check", "--config", path)
+    assert (result.code, result.err) == (0, "")
+    lines = [line.strip() for line in result.out.splitlines()]
+    assert lines[1] == f"site        home, role {role}"
+    assert set(ROLES[role]) <= set(lines)
+    assert lines[-1] == f"broker      broker.example:8883 as {role}-home, TLS on"
+    assert "planted" not in result.all
+
+
+async def test_the_broker_is_asked_too(pvcharge: Run, write_config: WriteConfig, tmp_path: Path) -> None:
+    """Who is there, as far as the broker tells; a wrong password is a failure."""
+    async with running_broker(tmp_path, users={"cloud-home": "right"}) as broker:
+        publisher = Link(
+            broker.settings("cloud-home"),
+            client_id="edge",
+            will=("pvcharge/home/edge/status", "offline"),
+            clock=SystemClock(),
+        )
+        async with running(publisher):
+            await publisher.publish("pvcharge/home/edge/status", "online", retain=True)
+
+            async def probe(password: str) -> Result:
+                table = (
+                    f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\ntls = false\n'
+                    f'username = "cloud-home"\npassword = "{password}"\n'
+                )
+                path = write_config("", "", head='role = "cloud"\n', rest=table)
+                return await asyncio.to_thread(pvcharge, "check", "--probe", "-c", path)
+
+            good, bad = await probe("right"), await probe("wrong")
+    assert (good.code, good.out.splitlines()[-1]) == (
+        0,
+        "OK broker: lets us in; edge online, cloud never seen",
+    )
+    assert bad.code == 1
+    assert "wrong user or password" in bad.out.splitlines()[-1]

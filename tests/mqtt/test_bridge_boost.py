@@ -11,6 +11,7 @@ from mqtt.far_ends import NOON, SITE, FakePeer, RecordingBus, make_lease, make_s
 from pvcharge.clock import FastClock
 from pvcharge.model import ChargerState, Lease, Mode, ModeCommand, Setpoint, SetpointLimits
 from pvcharge.mqtt import topics
+from pvcharge.mqtt.attention import SETTLED_S
 from pvcharge.mqtt.bridge import EdgeBridge
 from pvcharge.mqtt.payloads import decode_boost, encode_boost, encode_lease
 
@@ -251,6 +252,45 @@ async def test_the_cloud_is_left_its_own_commands() -> None:
     assert edge.bus.published == []
 
 
+async def test_a_command_that_was_waiting_for_us_may_be_the_clouds_business() -> None:
+    """Just connected, we know neither its age nor whether there is a cloud that has heard what followed."""
+    edge = Edge()
+    async with running(edge.bridge.run()):
+        await edge.bus.connect()
+        await edge.order("ON")
+        assert edge.leased() is None
+        await edge.cloud_returns()
+        edge.cloud.alive = False
+        await asyncio.sleep(60)
+        assert edge.leased() is None
+
+
+async def test_a_command_that_was_waiting_for_us_is_obeyed_if_there_is_no_cloud() -> None:
+    """The last of several, after the time that a cloud would have needed to make itself heard."""
+    edge = Edge()
+    async with running(edge.bridge.run()):
+        await edge.bus.connect()
+        await edge.order("OFF")
+        await edge.order("ON")
+        await asyncio.sleep(SETTLED_S + 2)
+        assert edge.leased() == FULL
+        await edge.order("OFF")  # this one comes in as it is sent
+        assert edge.leased() is None
+
+
+async def test_after_a_standstill_a_command_is_not_obeyed_at_once() -> None:
+    """The machine was asleep, and what comes in now may have been sent long ago."""
+    edge = Edge()
+    async with running(edge.bridge.run()):
+        await asyncio.sleep(60)
+    await asyncio.sleep(300)
+    await edge.order("ON")
+    assert edge.leased() is None
+    async with running(edge.bridge.run()):
+        await asyncio.sleep(SETTLED_S + 2)
+        assert edge.leased() == FULL
+
+
 async def test_retained_command_is_refused() -> None:
     """It would be obeyed at every connect."""
     edge = Edge()
@@ -265,6 +305,7 @@ async def test_state_is_told_again_on_connect() -> None:
     await edge.bus.connect()
     assert edge.states() == []
     async with running(edge.bridge.run()):
+        await asyncio.sleep(SETTLED_S)
         await edge.order("1")
         await edge.bus.connect()
         edge.bus.connected = False

@@ -10,24 +10,34 @@ from rich.markup import escape
 from pvcharge import config, log
 from pvcharge.app import make_charger, make_inverters
 from pvcharge.cli.options import add_config
+from pvcharge.cli.ordering import shell_link
 from pvcharge.clock import SystemClock
-from pvcharge.drivers.base import Charger, DriverError, Inverter
+from pvcharge.drivers.base import Charger, DriverError, Inverter, TransientError
 from pvcharge.model import ChargerStatus, PowerFlow
+from pvcharge.mqtt import topics
+from pvcharge.mqtt.bus import Message
+from pvcharge.mqtt.settings import MqttSettings
+from pvcharge.mqtt.topics import Namespace
 from pvcharge.words import STATES, level
 
 PROBE_S = 90.0  # a slow Wattpilot Flex needs a minute to log in
+LOOK_S = 0.05
+RETAINED_S = 1.0  # in which a broker that has let us in brings what is retained
+_SHOWN = 20  # bytes of a foreign payload
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `check`."""
     add_config(parser)
     parser.add_argument(
-        "--probe", action="store_true", help="read each device once; nothing is written to any of them"
+        "--probe",
+        action="store_true",
+        help="read each device once, and log in to the broker; nothing is written to any of them",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Validate; exit code 78 for a bad configuration, 1 if a probed device does not answer."""
+    """Validate; exit code 78 for a bad configuration, 1 if a device or the broker does not answer."""
     settings = config.load(args.config)
     log.set_up(settings.log)
     console = Console(highlight=False, soft_wrap=True)
@@ -68,9 +78,8 @@ async def _probe(settings: config.Config, console: Console) -> int:
     if settings.charger is not None:
         charger = make_charger(settings, clock)
         probes[charger.name] = asyncio.ensure_future(_ask(_listen(charger)))
-    if not probes:
-        console.print("no device to ask here; run this at the edge", style="dim")
-        return 0
+    if settings.mqtt is not None:
+        probes["broker"] = asyncio.ensure_future(_ask(_meet(settings.mqtt, settings.site.name)))
     console.print(f"asking {escape(', '.join(probes))} ...", style="dim")
     failures = 0
     for name, probe in probes.items():
@@ -106,6 +115,35 @@ async def _listen(charger: Charger) -> str:
         return _describe_status(await charger.next_status())
     finally:
         await charger.aclose()
+
+
+async def _meet(mqtt: MqttSettings, site: str) -> str:
+    """Connect to the broker, and return who is there.
+
+    Raises:
+        TransientError: it does not let us in.
+    """
+    link, namespace = shell_link(mqtt, site), Namespace(mqtt.prefix, site)
+    told: dict[str, str] = {}
+
+    async def hear(message: Message) -> None:
+        told[message.topic] = ascii(message.payload[:_SHOWN].decode(errors="replace")).strip("'")
+
+    sides = {"edge": namespace.path(topics.EDGE_STATUS), "cloud": namespace.path(topics.CLOUD_STATUS)}
+    for topic in sides.values():
+        link.listen(topic, hear)
+    connecting = asyncio.create_task(link.run())
+    try:
+        while not link.connected:
+            if reason := link.health().get("last_error"):
+                raise TransientError(f"no connection to {mqtt.address}: {reason}")
+            await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(RETAINED_S)
+    finally:
+        connecting.cancel()
+        await asyncio.wait([connecting])
+    seen = [f"{side} {told.get(topic, 'never seen')}" for side, topic in sides.items()]
+    return f"lets us in; {', '.join(seen)}"
 
 
 def _describe_flow(flow: PowerFlow) -> str:

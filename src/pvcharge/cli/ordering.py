@@ -44,10 +44,15 @@ def carry_out(args: argparse.Namespace, what: str, make_order: MakeOrder) -> int
     return 0
 
 
-async def _ask(settings: MqttSettings, site: str, make_order: MakeOrder) -> str:
+def shell_link(settings: MqttSettings, site: str) -> Link:
+    """Return a connection for a command of the shell, beside that of the daemon; it does not run yet."""
     # A name of its own, since a broker throws out whoever else has the same; nothing is kept for it there.
     client_id = f"pvcharge-{site}-shell-{secrets.token_hex(4)}"
-    link = Link(settings, client_id=client_id, will=None, clock=SystemClock(), timing=Timing(session_s=0))
+    return Link(settings, client_id=client_id, will=None, clock=SystemClock(), timing=Timing(session_s=0))
+
+
+async def _ask(settings: MqttSettings, site: str, make_order: MakeOrder) -> str:
+    link = shell_link(settings, site)
     order = make_order(link, Namespace(settings.prefix, site))
     connecting = asyncio.create_task(link.run())
     try:

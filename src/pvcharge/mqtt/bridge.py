@@ -16,6 +16,7 @@ from pvcharge.model import (
     SetpointLimits,
 )
 from pvcharge.mqtt import topics
+from pvcharge.mqtt.attention import Attention
 from pvcharge.mqtt.bus import Bus, Message
 from pvcharge.mqtt.errors import Refusals
 from pvcharge.mqtt.local_boost import LocalBoost
@@ -65,6 +66,8 @@ class EdgeBridge:
         self._hand_at: datetime | None = None  # the last change by hand
         self._boost_knows: datetime | None = None  # the last one before the boost was commanded here
         self._news = asyncio.Event()
+        self._attention = Attention(bus, clock)
+        self._held_boost: ModeCommand | None = None  # commanded nobody knows when
         self._uplink = Uplink(bus, namespace, clock)
         self._boost = LocalBoost(bus, namespace, clock, self._lease_full_power, lease_s)
         self._setpoint_refusals = Refusals(bus, namespace, topics.SETPOINT, clock)
@@ -90,6 +93,8 @@ class EdgeBridge:
     async def run(self) -> None:
         """Send what is due and see to the boost, until cancelled."""
         while True:
+            self._attention.look()
+            await self._see_to_held_boost()
             await self._boost.look(alone=not self._cloud.alive)
             await self._uplink.send()
             await set_within(self._news, self._clock, LOOK_S)
@@ -148,9 +153,24 @@ class EdgeBridge:
             command = self._read_boost(message)
         except RefusedError as error:
             await self._boost_refusals.refuse(error)
+            return
+        if self._attention.settled:
+            await self._begin_boost(command)
         else:
-            self._boost_knows = self._hand_at
-            await self._boost.command(command)
+            self._held_boost = command
+
+    async def _see_to_held_boost(self) -> None:
+        """Obey what was waiting for us, unless there is a cloud: it has heard it too, and what came after."""
+        command = self._held_boost
+        if self._cloud.alive:
+            self._held_boost = None
+        elif command is not None and self._attention.settled:
+            self._held_boost = None
+            await self._begin_boost(command)
+
+    async def _begin_boost(self, command: ModeCommand) -> None:
+        self._boost_knows = self._hand_at
+        await self._boost.command(command)
 
     def _read_boost(self, message: Message) -> ModeCommand:
         if message.retained:

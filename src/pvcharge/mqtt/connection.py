@@ -96,6 +96,7 @@ class Connection(Client):
         dialled = asyncio.get_running_loop().run_in_executor(None, self._client_connect)
         try:
             await asyncio.shield(dialled)
+            self._send_without_delay()
             await self._accepted()
         except BaseException as error:
             await asyncio.wait((dialled,))
@@ -175,6 +176,12 @@ class Connection(Client):
         for future in (self._connected, self._disconnected):
             if future.done() and not future.cancelled():
                 future.exception()  # asyncio complains of exceptions that nobody has looked at
+
+    def _send_without_delay(self) -> None:
+        """Turn Nagle's algorithm off: what follows our receipt of a command would wait 40 ms for its own."""
+        link = self._client.socket()
+        if isinstance(link, socket.socket):
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def _accepted(self) -> None:
         ends: list[asyncio.Future[None]] = [self._connected, self._disconnected]

@@ -1,0 +1,116 @@
+"""Cloud and edge as two processes on the stage: `pvcharge run` twice, each with its own configuration."""
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pvcharge import config
+from pvcharge.demo.stage import Stage
+from pvcharge.problems import ENV_PREFIX
+
+ROLES = ("edge", "cloud")
+STOP_S = 15.0
+LAST_WORDS = 5  # lines of the log of a daemon that has ended by itself
+# What is meant for a real daemon beside this one.
+OTHERS = (ENV_PREFIX, "NOTIFY_", "WATCHDOG_", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY")
+
+
+class Pair:
+    """The two daemons.
+
+    Args:
+        stage: the devices; to be running when the pair is.
+        folder: for configurations, logs and state.
+        brokers: the `[mqtt]` table of each role.
+
+    Attributes:
+        processes: by role, as started last.
+    """
+
+    def __init__(self, stage: Stage, folder: Path, brokers: Mapping[str, Mapping[str, Any]]) -> None:
+        self.processes: dict[str, Process] = {}
+        self._stage = stage
+        self._folder = folder
+        self._brokers = brokers
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run both for as long as the context lasts."""
+        tables = {"edge": self._stage.charger_tables(), "cloud": self._stage.inverter_tables()}
+        for role in ROLES:
+            self._write_config(role, tables[role])
+        await self._stage.log_in(config.load(self.config_file("cloud")))
+        try:
+            for role in ROLES:
+                await self.start(role)
+            yield
+        finally:
+            for role in ROLES:
+                await self.stop(role)
+
+    async def start(self, role: str) -> None:
+        """Start a daemon on the stage's clock."""
+        stage = self._stage
+        clock = f"{stage.start.isoformat()},{stage.options.speed},{stage.start_unix_s}"
+        with self._log_file(role).open("ab") as log:
+            self.processes[role] = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "pvcharge", "run", "-c", self.config_file(role), "--clock", clock),
+                stdout=DEVNULL,
+                stderr=log,
+                env={name: value for name, value in os.environ.items() if not name.startswith(OTHERS)},
+            )
+
+    async def stop(self, role: str) -> int | None:
+        """Stop a daemon, the hard way if need be, and return its exit code; None if it was never started."""
+        process = self.processes.get(role)
+        if process is None:
+            return None
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            return await asyncio.wait_for(process.wait(), STOP_S)
+        except TimeoutError:
+            process.kill()
+            return await process.wait()
+
+    def config_file(self, role: str) -> Path:
+        """Return where a role's configuration stands."""
+        return self._folder / f"{role}.toml"
+
+    def log(self, role: str) -> list[str]:
+        """Return what a daemon has logged, over all its lives."""
+        return self._log_file(role).read_text(encoding="utf-8", errors="replace").splitlines()
+
+    def last_words(self, role: str) -> str:
+        """Return the end of that, for whoever wonders why it has ended."""
+        return "\n".join(self.log(role)[-LAST_WORDS:])
+
+    def _log_file(self, role: str) -> Path:
+        return self._folder / f"{role}.log"
+
+    def _write_config(self, role: str, devices: Mapping[str, Any]) -> None:
+        state_dir = self._folder / role
+        state_dir.mkdir()
+        path = self.config_file(role)
+        path.touch(mode=0o600)
+        tables = {"role": role, **self._stage.site_tables(state_dir), **devices, "mqtt": self._brokers[role]}
+        path.write_text(_toml(tables), encoding="utf-8")
+
+
+def _toml(tables: Mapping[str, Any]) -> str:
+    """Return tables of plain values, of tables, and of lists of tables as TOML; strings are as in JSON."""
+    plain = {key: value for key, value in tables.items() if not isinstance(value, Mapping | list)}
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            lines += [f"[{key}]", _toml(value)]
+        elif isinstance(value, list):
+            for table in value:
+                lines += [f"[[{key}]]", _toml(table)]
+    return "\n".join(lines) + "\n"
