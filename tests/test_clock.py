@@ -121,6 +121,26 @@ async def test_fast_clocks_that_share_a_beginning_agree(monkeypatch: pytest.Monk
         assert clock.now() == NOON + timedelta(hours=1)
 
 
+async def test_fast_clocks_of_two_processes_agree_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever each was started, be it before the beginning, and whatever its event loop counts from."""
+    loop = asyncio.get_running_loop()
+    with monkeypatch.context() as patched:
+
+        def enter(process_s: float, wall_s: float) -> None:
+            patched.setattr(time, "time", lambda: wall_s)
+            patched.setattr(loop, "time", lambda: process_s + wall_s)
+
+        enter(50.0, 999.5)
+        early = FastClock(NOON, 120.0, since_unix_s=1000.0)
+        enter(-900.0, 1090.0)
+        late = FastClock(NOON, 120.0, since_unix_s=1000.0)
+        for wall_s in (1090.0, 1100.25, 87_400.0):
+            enter(50.0, wall_s)
+            seen = early.now()
+            enter(-900.0, wall_s)
+            assert seen == late.now() == NOON + timedelta(seconds=120 * (wall_s - 1000))
+
+
 async def test_fast_sleep_takes_the_nth_part() -> None:
     """Ten simulated minutes pass while a test waits for a tenth of a second."""
     clock = FastClock(NOON, 6000.0)

@@ -55,7 +55,7 @@ class SplitHouse:
     async def tells(self, key: str, value: object) -> None:
         """Wait until the controller's state says so."""
         async with asyncio.timeout(PATIENCE_S):
-            while json.loads(await self.read("pvcharge/demo/state"))[key] != value:
+            while json.loads(await self.read("pvcharge/demo/state"))[key] != value:  # noqa: ASYNC110 - of another process
                 await asyncio.sleep(0.1)
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:

@@ -38,6 +38,25 @@ async def test_latest_keeps_the_news_of_a_cancelled_wait() -> None:
     assert await asyncio.wait_for(mailbox.wait(), 1) == 1
 
 
+async def test_latest_is_updated_by_another_value_only() -> None:
+    """The reader is woken for what is new to it, not for every word."""
+    mailbox = Latest(0)
+    mailbox.update(0)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(mailbox.wait(), 1)
+    mailbox.update(1)
+    assert mailbox.value == 1
+    assert await asyncio.wait_for(mailbox.wait(), 1) == 1
+
+
+async def test_an_update_that_changes_nothing_keeps_what_was_not_read_yet() -> None:
+    """The reader was busy when the value came, and has not seen it."""
+    mailbox = Latest(0)
+    mailbox.update(1)
+    mailbox.update(1)
+    assert await asyncio.wait_for(mailbox.wait(), 1) == 1
+
+
 async def test_first_of_returns_with_the_first_and_cancels_the_others() -> None:
     """The slow one has ended, too, when `first_of` returns."""
     ended: list[str] = []

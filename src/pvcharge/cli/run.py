@@ -3,7 +3,8 @@
 import argparse
 import asyncio
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
+from math import isfinite
 
 from pvcharge import config, log
 from pvcharge.app import App, serve
@@ -13,17 +14,22 @@ from pvcharge.clock import FastClock, SystemClock
 from pvcharge.config import Config
 from pvcharge.tasks.notify import Notifier
 
+MAX_SPEED = 3600.0  # of a trial's clock
+
 
 def shared_clock(text: str) -> tuple[datetime, float, float]:
     """Parse `START,SPEED,SINCE`, such as `2026-06-15T09:00:00+00:00,20,1780000000.5`."""
     try:
-        start, speed, since_unix_s = text.split(",")
-        parsed = datetime.fromisoformat(start), float(speed), float(since_unix_s)
-    except ValueError:
+        start_text, speed_text, since_text = text.split(",")
+        start, speed, since_unix_s = datetime.fromisoformat(start_text), float(speed_text), float(since_text)
+        if start.tzinfo is None or not 0 < speed <= MAX_SPEED or not isfinite(since_unix_s):
+            raise argparse.ArgumentTypeError(
+                f"{text!r}: START needs a time zone, SPEED must be above 0 and at most {MAX_SPEED:g}, "
+                "and SINCE must be a time"
+            )
+        return start.astimezone(UTC), speed, since_unix_s
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(f"{text!r} is not START,SPEED,SINCE") from None
-    if parsed[0].tzinfo is None or not 0 < parsed[1] < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r}: START needs a time zone, and SPEED must be above 0")
-    return parsed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

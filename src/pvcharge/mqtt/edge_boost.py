@@ -14,6 +14,9 @@ from pvcharge.mqtt.errors import Refusals
 from pvcharge.mqtt.payloads import PayloadError, decode_boost
 from pvcharge.mqtt.peer import Peer, own_time
 from pvcharge.mqtt.topics import Namespace
+from pvcharge.mqtt.waits import set_within
+
+LOOK_S = 5.0  # the edge may be alive for a while before its skew is known
 
 log = structlog.get_logger(__name__)
 
@@ -63,8 +66,7 @@ class EdgeBoost:
     async def run(self) -> None:
         """Take commands over until cancelled."""
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await set_within(self._news, self._clock, LOOK_S)
             skew_s = self._edge.skew_s
             if self._waiting is not None and self._edge.alive and skew_s is not None:
                 (at, boost), self._waiting = self._waiting, None

@@ -51,12 +51,14 @@ class FlowListener:
         except RefusedError as error:
             await self._refusals.refuse(error)
             return
-        if (
-            self._newest.get(told.source, told.start) <= told.end
-            and self._newest.get(told.source) != told.end
-        ):
+        newest = self._newest.get(told.source)
+        # One that lies in the future has been told before the edge's clock was set back.
+        if newest is None or newest < told.end or self._ahead_s(newest) > AHEAD_S:
             self._newest[told.source] = told.end
             await self._on_flow(flow)
+
+    def _ahead_s(self, told: datetime) -> float:
+        return (own_time(told, self._edge.skew_s or 0.0) - self._clock.now()).total_seconds()
 
     def _accept(self, message: Message) -> PowerFlow:
         if message.retained:
@@ -67,8 +69,8 @@ class FlowListener:
         skew_s = self._edge.skew_s
         if not self._edge.alive or skew_s is None:
             raise RefusedError("unheard", "the edge's heartbeat is not heard, so the age is not known")
-        start, end, now = own_time(told.start, skew_s), own_time(told.end, skew_s), self._clock.now()
-        ahead_s = (end - now).total_seconds()
+        ahead_s = self._ahead_s(told.end)
         if ahead_s > AHEAD_S:
             raise RefusedError("ahead", f"{ahead_s:.0f} s ahead of the edge's clock as last measured")
+        start, end, now = own_time(told.start, skew_s), own_time(told.end, skew_s), self._clock.now()
         return replace(told, start=min(start, now), end=min(end, now))

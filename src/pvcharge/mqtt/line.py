@@ -174,7 +174,9 @@ class Line:
 
     def _skew_s(self) -> float | None:
         skew_s = self.heartbeat.skew_s
-        return None if skew_s is None or self._side.own is self._side.peer else round(skew_s, 1)
+        return (
+            None if skew_s is None or self._side.own is self._side.peer else round(skew_s, 1) + 0.0
+        )  # no -0.0
 
     def _warn_of_skew(self, skew_s: float) -> None:
         """Say once that a clock is wrong: everything works all the same, but what people see is odd."""

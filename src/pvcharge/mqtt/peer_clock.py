@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
+MOST_S = 100 * 365 * 86400.0  # more than a machine is off that woke up in 1970; no sum of it overflows
 _SAMPLES = 8
 
 
@@ -46,8 +47,8 @@ class PeerClock:
         """
         out_s, back_s = (received - sent).total_seconds(), (answered - heard).total_seconds()
         sample = Sample(skew_s=(out_s + back_s) / 2, round_trip_s=out_s - back_s)
-        if sample.round_trip_s < 0:
-            return  # one of the clocks was set in the meantime
+        if sample.round_trip_s < 0 or abs(sample.skew_s) > MOST_S:
+            return  # one of the clocks was set in the meantime, or shows no time at all
         # A clock that was set, or runs at another speed, makes what was measured before void.
         agreeing = [other for other in self._samples if other.agrees(sample)]
         self._samples = deque([*agreeing, sample], maxlen=_SAMPLES)
