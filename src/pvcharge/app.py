@@ -10,7 +10,7 @@ from pvcharge.config import Config
 from pvcharge.control import Controller
 from pvcharge.drivers.base import Charger, Demand, DriverContext, Inverter
 from pvcharge.front import front_tasks
-from pvcharge.model import Clock, Lease, PowerFlow
+from pvcharge.model import Clock, Lease
 from pvcharge.mqtt.bridge import EdgeBridge
 from pvcharge.mqtt.edge_boost import EdgeBoost
 from pvcharge.mqtt.flows import FlowListener
@@ -102,7 +102,7 @@ class App:
         if self.config.role == "standalone":
             front = front_tasks(self.config, line, self.clock, self.feed, charger_name, self.inbox.put)
             return {**front, **line.tasks()}
-        FlowListener(line.link, line.heartbeat, line.namespace, self.clock, self._take_flow)
+        FlowListener(line.link, line.heartbeat, line.namespace, self.clock, self.inbox.put)
         edge_boost = EdgeBoost(line.link, line.heartbeat, line.namespace, self.clock, self.inbox.put)
         line.on_change.append(edge_boost.note_edge)
         front = front_tasks(self.config, line, self.clock, self.feed, charger_name, edge_boost.pass_on)
@@ -158,11 +158,6 @@ class App:
             for inverter, demand in zip(inverters, demands, strict=True)
         }
         return pollers, demands
-
-    async def _take_flow(self, flow: PowerFlow) -> None:
-        """Take a reading of an inverter at the edge like one of our own."""
-        self.feed.publish(flow)
-        await self.inbox.put(flow)
 
 
 def make_context(config: Config, clock: Clock) -> DriverContext:

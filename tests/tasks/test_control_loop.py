@@ -218,6 +218,26 @@ async def test_mode_command_is_obeyed_and_published(rig: Rig, feed: RecordingFee
     assert lease == rig.leases.value
 
 
+async def test_all_that_comes_in_is_published_in_the_order_of_the_controller(
+    rig: Rig, feed: RecordingFeed
+) -> None:
+    """Whoever keeps it can feed another controller with the very same."""
+    now = rig.clock.now()
+    status = ChargerStatus(now, ChargerState.READY, 0.0)
+    inputs = [
+        flow(now),
+        status,
+        ModeCommand(Mode.OFF),
+        flow(now + timedelta(seconds=1)),
+        ModeCommand(Mode.SURPLUS),
+    ]
+    for each in inputs:
+        rig.inbox.put_nowait(each)
+    async with running(rig.loop.run()):
+        await asyncio.sleep(0.1)
+    assert feed.events[: len(inputs)] == inputs
+
+
 async def test_limits_command_is_published_as_it_is_in_force(rig: Rig, feed: RecordingFeed) -> None:
     """Every surface shows the limits that hold, not those that were asked for."""
     rig.inbox.put_nowait(LimitsCommand(max_current_a=99))

@@ -63,7 +63,7 @@ class ChargerTask:
         clock: the daemon's time.
         leases: the control loop's mailbox.
         inbox: where the control loop gets the status from.
-        feed: where status and the device's health are published.
+        feed: where the device's health is published.
         edge: the fallback.
         limits: the configured limits, which hold at the charger whatever a lease says.
     """
@@ -82,7 +82,6 @@ class ChargerTask:
         self._clock = clock
         self._leases = leases
         self._inbox = inbox
-        self._feed = feed
         self._limits = limits
         self._silence_setpoint = _silence_setpoint(edge.on_silence, limits)
         self._link = Retry(charger.name, clock, feed)
@@ -133,7 +132,6 @@ class ChargerTask:
 
     async def _tell(self, status: ChargerStatus) -> None:
         self._told = status
-        self._feed.publish(status)
         await self._inbox.put(status)
 
     async def _steer(self) -> None:

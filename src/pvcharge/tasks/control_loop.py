@@ -35,7 +35,8 @@ class ControlLoop:
         inbox: readings, charger status and the user's commands, in order of arrival.
         leases: the charger task's mailbox.
         demands: the pollers' mailboxes, told when a car comes or goes or the mode changes.
-        feed: where decisions and leases are published.
+        feed: where all that comes in is published, in the order in which the controller saw it, and what is
+            decided: whoever keeps that can replay it.
         lease_s: how long a setpoint is good for; renewed at a third of it.
         progressed: called after each decision, for the watchdog.
     """
@@ -89,6 +90,7 @@ class ControlLoop:
             self._feed.publish(limits)
             return
         self._controller.observe(seen)
+        self._feed.publish(seen)
         if isinstance(seen, ChargerStatus):
             self._status = seen
 

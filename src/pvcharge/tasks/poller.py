@@ -19,7 +19,7 @@ class Poller:
         clock: the daemon's time.
         inbox: where readings go, oldest first.
         demand: what readings would be good for; the plan is made anew whenever it changes.
-        feed: where readings and the device's health are published.
+        feed: where the device's health is published.
     """
 
     def __init__(
@@ -34,7 +34,6 @@ class Poller:
         self._clock = clock
         self._inbox = inbox
         self._demand = demand
-        self._feed = feed
         self._retry = Retry(inverter.name, clock, feed)
 
     async def run(self) -> None:
@@ -62,7 +61,6 @@ class Poller:
         except DriverError as error:
             return self._retry.failed(error, dict(self._inverter.health()))
         for flow in flows:
-            self._feed.publish(flow)
             await self._inbox.put(flow)
         self._retry.succeeded(dict(self._inverter.health()))
         return LEAST_PAUSE_S
