@@ -241,6 +241,39 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class EnergyTotals:
+    """Energies in Wh since the daemon first ran here; none of them ever falls."""
+
+    at: datetime
+    pv_wh: float = 0.0
+    import_wh: float = 0.0
+    export_wh: float = 0.0
+    battery_in_wh: float = 0.0
+    battery_out_wh: float = 0.0
+    charger_wh: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One car, from plug-in to unplug; while it is there `ended_at` is None.
+
+    Money is in the currency of the configured prices: what the energy cost, solar energy at the feed-in
+    price that was forgone, and what was saved against buying all of it.
+    """
+
+    started_at: datetime
+    ended_at: datetime | None
+    energy_wh: float
+    solar_wh: float  # of it, not bought
+    cost: float
+    saved: float
+    charging_s: float
+    starts: int
+    phase_switches: int
+    pauses_s: Mapping[str, float]  # seconds without charging, by the decision's reason
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceHealth:
     """How a device is doing, for every surface that shows it."""
 

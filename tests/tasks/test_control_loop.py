@@ -224,7 +224,7 @@ async def test_all_that_comes_in_is_published_in_the_order_of_the_controller(
     """Whoever keeps it can feed another controller with the very same."""
     now = rig.clock.now()
     status = ChargerStatus(now, ChargerState.READY, 0.0)
-    inputs = [
+    inputs: list[PowerFlow | ChargerStatus | ModeCommand] = [
         flow(now),
         status,
         ModeCommand(Mode.OFF),

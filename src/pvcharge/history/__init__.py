@@ -1,0 +1,1 @@
+"""Remembers: the embedded store, energies, sessions, and the way into InfluxDB."""
