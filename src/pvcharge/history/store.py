@@ -1,0 +1,176 @@
+"""The embedded store: one SQLite file, one writer. Everything here blocks; see `pvcharge.history.archive`.
+
+What a transaction has committed survives kill -9. After a power cut the last seconds may be missing, and
+never more (WAL with synchronous = NORMAL).
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from pvcharge.history.reading import PRUNED, Reader, connect
+from pvcharge.history.rows import TABLES, Event, to_us
+from pvcharge.history.schema import migrate
+from pvcharge.model import EnergyTotals
+
+CHUNK = 5000  # numbers whose rows are deleted, and pages that are freed, in one go
+
+Energies = tuple[float, float, float, float, float, float]  # Wh, in the order of `EnergyTotals`
+
+_NAMES = ("pv_wh", "import_wh", "export_wh", "battery_in_wh", "battery_out_wh", "charger_wh")
+_COUNT = f"UPDATE counters SET {', '.join(f'{name} = {name} + ?' for name in _NAMES)}"
+
+
+def _add(table: str, key: str) -> str:
+    """Return the statement that adds energies to those of an interval."""
+    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in _NAMES)
+    return (
+        f"INSERT INTO {table} ({key}, filled, {', '.join(_NAMES)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+        f"ON CONFLICT ({key}) DO UPDATE SET filled = max(filled, excluded.filled), {sums}"
+    )
+
+
+_ADD_FIVE_MINUTES, _ADD_DAY = _add("five_minutes", "at_us"), _add("days", "day")
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is written in one transaction: all of it or nothing.
+
+    Attributes:
+        at: when it was gathered.
+        events: in the order in which they were seen.
+        five_minutes: energies by the beginning of the five minutes.
+        days: the same by local day.
+        states: JSON documents by name, which replace those of before.
+        filled: whether the energies fill a gap afterwards.
+    """
+
+    at: datetime
+    events: Sequence[Event] = ()
+    five_minutes: Mapping[datetime, Energies] = field(default_factory=dict)
+    days: Mapping[date, Energies] = field(default_factory=dict)
+    states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    filled: bool = False
+
+
+class Store(Reader):
+    """An open store that can be written. All methods raise `sqlite3.Error` where file or disk are broken."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._last_seq = super().last_seq()
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a file; where there is none it is made, readable by its owner only.
+
+        Raises:
+            NewerFileError: the file is from a later version.
+            OSError: the folder or file cannot be made.
+            sqlite3.Error: it cannot be written, is damaged, or none of ours.
+        """
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        connection = connect(path, "rw")
+        try:
+            migrate(connection)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            return cls(connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def last_seq(self) -> int:
+        """Return the number of the last event, 0 if there is none."""
+        return self._last_seq
+
+    def begin_run(self, at: datetime, version: str, settings: str) -> None:
+        """Note that a daemon has started, whose controller knows nothing of what was before."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO runs (started_us, first_seq, version, settings) VALUES (?, ?, ?, ?)",
+                (to_us(at), self._last_seq + 1, version, settings),
+            )
+
+    def write(self, batch: Batch) -> EnergyTotals:
+        """Write a batch, and return the energies counted up to now."""
+        with self._transaction():
+            self._write_events(batch)
+            filled = int(batch.filled)
+            five_minutes = ((to_us(at), filled, *energies) for at, energies in batch.five_minutes.items())
+            self._connection.executemany(_ADD_FIVE_MINUTES, five_minutes)
+            days = ((day.isoformat(), filled, *energies) for day, energies in batch.days.items())
+            self._connection.executemany(_ADD_DAY, days)
+            self._connection.executemany(_COUNT, batch.days.values())
+            states = ((name, json.dumps(document)) for name, document in batch.states.items())
+            self._connection.executemany("INSERT OR REPLACE INTO states VALUES (?, ?)", states)
+        self._last_seq += len(batch.events)
+        return self.totals(batch.at)
+
+    def set_cursor(self, name: str, seq: int) -> None:
+        """Note up to where a reader has got; it never goes back."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO cursors (name, seq) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)",
+                (name, seq),
+            )
+
+    def prune(self, events_before: datetime, five_minutes_before: datetime) -> bool:
+        """Delete some of what is older, and return whether there is more; sessions and days stay for ever."""
+        keep_from = self.seq_at(events_before)
+        oldest = self._oldest_seq()
+        until = min(keep_from, oldest + CHUNK)
+        with self._transaction():
+            if until > oldest:
+                self._note_losses(oldest, until)
+                for table in PRUNED:
+                    self._connection.execute(table.delete, (until,))
+                # One mark stays at or below what is left, so that its time can still be looked up.
+                self._connection.execute(
+                    "DELETE FROM marks WHERE seq < (SELECT max(seq) FROM marks WHERE seq <= ?)", (until,)
+                )
+            self._connection.execute(
+                "DELETE FROM five_minutes WHERE at_us < ?", (to_us(five_minutes_before),)
+            )
+        # As a script, since `execute` would free a single page of them.
+        self._connection.executescript(f"PRAGMA incremental_vacuum({CHUNK})")
+        return until < keep_from
+
+    def _write_events(self, batch: Batch) -> None:
+        if not batch.events:
+            return
+        first = self._last_seq + 1
+        # Once a minute, so that a time can be looked up.
+        minute_us = to_us(batch.at.replace(second=0, microsecond=0))
+        self._connection.execute("INSERT OR IGNORE INTO marks VALUES (?, ?)", (minute_us, first))
+        rows: dict[type[Event], list[tuple[Any, ...]]] = {}
+        for seq, event in enumerate(batch.events, first):
+            rows.setdefault(type(event), []).append((seq, *TABLES[type(event)].to_row(event)))
+        for kind, of_kind in rows.items():
+            self._connection.executemany(TABLES[kind].insert, of_kind)
+
+    def _note_losses(self, oldest: int, until: int) -> None:
+        """Count what readers with a cursor have not read, and move them past it."""
+        self._connection.execute(
+            "UPDATE cursors SET dropped = dropped + ? - max(seq + 1, ?), seq = ? - 1 WHERE seq < ? - 1",
+            (until, oldest, until, until),
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
