@@ -13,6 +13,7 @@ from pvcharge.model import (
     ChargerStatus,
     Decision,
     DeviceHealth,
+    EnergyTotals,
     LimitsCommand,
     Mode,
     PowerFlow,
@@ -104,6 +105,7 @@ def test_everything_known_is_shown(keeper: SnapshotKeeper) -> None:
     until = NOON + timedelta(hours=1)
     keeper.take(decision(mode=Mode.BOOST, reason=Reason.BOOST, boost_until=until, reading_age_s=4.0))
     keeper.take(LimitsCommand(8, 10))
+    keeper.take(EnergyTotals(NOON, 5000.5, 1000.0, 2000.0, 300.0, 200.0, 4000.0))
     facts: dict[str, float | str] = {"requests_left": 1500, "api": "v2"}
     keeper.take(DeviceHealth("roof", NOON, ok=True, since=NOON))
     keeper.take(DeviceHealth("cloud", NOON, ok=False, since=NOON, error="down", facts=facts))
@@ -129,6 +131,11 @@ def test_everything_known_is_shown(keeper: SnapshotKeeper) -> None:
         "boost_until": "2026-06-15T13:00:00+00:00",
         "session_kwh": 1.5,
         "charger_total_kwh": 1234.567,
+        "pv_total_kwh": 5.0,
+        "import_total_kwh": 1.0,
+        "export_total_kwh": 2.0,
+        "battery_in_total_kwh": 0.3,
+        "battery_out_total_kwh": 0.2,
         "reading_age_s": 4.0,
         "requests_left": 1500,
         "edge_clock_ahead_s": -0.3,
@@ -231,10 +238,11 @@ def test_classes_fit_units(value: Any) -> None:
     assert (value.kind is Kind.ENUM) == bool(value.options) == (value.device_class == "enum")
 
 
-def test_one_counter_is_fit_for_the_energy_dashboard() -> None:
-    """The charger's lifetime counter is; energies that start anew are none."""
+def test_counters_are_fit_for_the_energy_dashboard() -> None:
+    """Lifetime counters are; energies that start anew are none."""
     counters = [value.key for value in VALUES if value.state_class == "total_increasing"]
-    assert counters == ["charger_total_kwh"]
+    house = ["pv_total_kwh", "import_total_kwh", "export_total_kwh"]
+    assert counters == ["charger_total_kwh", *house, "battery_in_total_kwh", "battery_out_total_kwh"]
 
 
 def test_enums_hold_every_word() -> None:

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from pvcharge.control import ControlSettings
 from pvcharge.drivers.base import CHARGERS, INVERTERS, Driver, UnknownDriverError, find, names
+from pvcharge.history.settings import HistorySettings
 from pvcharge.log import LogSettings
 from pvcharge.mqtt.settings import MqttSettings
 from pvcharge.problems import ENV_DELIMITER, ENV_PREFIX, Location, Problems
@@ -89,6 +90,7 @@ class _File(BaseModel):
     control: ControlSettings = ControlSettings()
     edge: EdgeSettings = EdgeSettings()
     mqtt: dict[str, Any] = Field(default_factory=dict)
+    history: HistorySettings = HistorySettings()
     log: LogSettings = LogSettings()
 
 
@@ -131,6 +133,7 @@ class Config:
     control: ControlSettings
     edge: EdgeSettings
     mqtt: MqttSettings | None
+    history: HistorySettings
     log: LogSettings
     state_dir: Path
 
@@ -192,6 +195,7 @@ def build(tables: Mapping[str, Any], path: Path, environment: Mapping[str, Any] 
         control=parsed.control,
         edge=parsed.edge,
         mqtt=mqtt,
+        history=parsed.history,
         log=parsed.log,
         state_dir=parsed.state_dir or default_state_dir(),
     )

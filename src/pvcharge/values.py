@@ -14,6 +14,7 @@ from pvcharge.model import (
     Clock,
     Decision,
     DeviceHealth,
+    EnergyTotals,
     LimitsCommand,
     Mode,
     PowerFlow,
@@ -40,6 +41,7 @@ class Snapshot:
     status: ChargerStatus | None = None
     decision: Decision | None = None
     limits: LimitsCommand = field(default_factory=LimitsCommand)
+    totals: EnergyTotals | None = None
     devices: Mapping[str, DeviceHealth] = field(default_factory=dict)
     timezone: tzinfo = UTC  # for times within sentences
 
@@ -61,6 +63,7 @@ class SnapshotKeeper:
         self._flow_good_until = clock.now()
         self._status: ChargerStatus | None = None
         self._decision: Decision | None = None
+        self._totals: EnergyTotals | None = None
         self._devices: dict[str, DeviceHealth] = {}
 
     def take(self, event: object) -> None:
@@ -74,6 +77,8 @@ class SnapshotKeeper:
                 self._decision = event
             case LimitsCommand():
                 self._limits = event
+            case EnergyTotals():
+                self._totals = event
             case DeviceHealth():
                 self._devices[event.name] = event
 
@@ -96,6 +101,7 @@ class SnapshotKeeper:
             status=status if status and _age_s(status.at, now) < STATUS_GOOD_S else None,
             decision=decision if decision and _age_s(decision.at, now) < DECISION_GOOD_S else None,
             limits=self._limits,
+            totals=self._totals,
             devices=dict(self._devices),
             timezone=self._timezone,
         )
@@ -189,6 +195,16 @@ def _status(take: Callable[[ChargerStatus], float | str | None]) -> Take:
 
 def _decision(take: Callable[[Decision], float | str | datetime | None]) -> Take:
     return lambda snapshot: None if snapshot.decision is None else take(snapshot.decision)
+
+
+def _total(label: str, key: str, take: Callable[[EnergyTotals], float]) -> Value:
+    """Return a lifetime counter, fit for Home Assistant's energy dashboard."""
+    return _energy(
+        key,
+        label,
+        lambda snapshot: None if snapshot.totals is None else _kwh(take(snapshot.totals)),
+        "total_increasing",
+    )
 
 
 def _fact(name: str) -> Take:
@@ -295,6 +311,11 @@ VALUES: tuple[Value, ...] = (
         _status(lambda it: _kwh(it.total_wh)),
         "total_increasing",
     ),
+    _total("Energy produced", "pv_total_kwh", lambda it: it.pv_wh),
+    _total("Energy bought", "import_total_kwh", lambda it: it.import_wh),
+    _total("Energy sold", "export_total_kwh", lambda it: it.export_wh),
+    _total("Energy into the battery", "battery_in_total_kwh", lambda it: it.battery_in_wh),
+    _total("Energy out of the battery", "battery_out_total_kwh", lambda it: it.battery_out_wh),
     _seconds("reading_age_s", "Age of the newest reading", _decision(lambda it: it.reading_age_s)),
     Value(
         "requests_left",

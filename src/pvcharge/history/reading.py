@@ -20,8 +20,7 @@ Entry = tuple[int, Event]
 _ENERGIES = "pv_wh, import_wh, export_wh, battery_in_wh, battery_out_wh, charger_wh"
 _TOTALS = f"SELECT {_ENERGIES} FROM counters"
 _FIVE_MINUTES = (
-    f"SELECT at_us, filled, {_ENERGIES} FROM five_minutes "
-    "WHERE at_us >= ? AND at_us < ? ORDER BY at_us"
+    f"SELECT at_us, filled, {_ENERGIES} FROM five_minutes WHERE at_us >= ? AND at_us < ? ORDER BY at_us"
 )
 _DAYS = f"SELECT day, filled, {_ENERGIES} FROM days WHERE day >= ? AND day < ? ORDER BY day"
 
