@@ -17,7 +17,7 @@ from pvcharge.history.schema import NewerFileError
 from pvcharge.history.store import CHUNK, Batch, Store
 from pvcharge.model import LimitsCommand, Mode, ModeCommand, PowerFlow
 
-WH = (1.5, 0.25, 1.0, 0.0, 0.0, 0.5)
+WH = (1.5, 0.25, 1.0, 0.0, 0.0, 0.5, 300.0)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_energies_add_up(store: Store, path: Path) -> None:
     totals = again.write(Batch(NOON, days={day: WH}, filled=True))
     assert (totals.pv_wh, totals.charger_wh) == (4.5, 1.5)
     (five,) = again.five_minutes(NOON, NOON + timedelta(hours=1))
-    assert (five.start, five.filled, five.pv_wh, five.export_wh) == (NOON, False, 3.0, 2.0)
+    assert (five.start, five.filled, five.pv_wh, five.covered_s) == (NOON, False, 3.0, 600.0)
     (of_day,) = again.days(day, day + timedelta(days=1))
     assert (of_day.start, of_day.filled, of_day.pv_wh) == (day, True, 4.5)
     assert again.five_minutes(NOON + timedelta(minutes=5), NOON + timedelta(hours=1)) == []

@@ -19,10 +19,8 @@ Entry = tuple[int, Event]
 
 _ENERGIES = "pv_wh, import_wh, export_wh, battery_in_wh, battery_out_wh, charger_wh"
 _TOTALS = f"SELECT {_ENERGIES} FROM counters"
-_FIVE_MINUTES = (
-    f"SELECT at_us, filled, {_ENERGIES} FROM five_minutes WHERE at_us >= ? AND at_us < ? ORDER BY at_us"
-)
-_DAYS = f"SELECT day, filled, {_ENERGIES} FROM days WHERE day >= ? AND day < ? ORDER BY day"
+_FIVE_MINUTES = f"SELECT at_us, filled, {_ENERGIES}, covered_s FROM five_minutes WHERE at_us >= ? AND at_us < ? ORDER BY at_us"
+_DAYS = f"SELECT day, filled, {_ENERGIES}, covered_s FROM days WHERE day >= ? AND day < ? ORDER BY day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +55,7 @@ class EnergyRow:
     battery_in_wh: float
     battery_out_wh: float
     charger_wh: float
+    covered_s: float  # of the interval, by readings of an inverter
 
 
 class Reader:

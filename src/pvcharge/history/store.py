@@ -20,7 +20,8 @@ from pvcharge.model import EnergyTotals
 
 CHUNK = 5000  # numbers whose rows are deleted, and pages that are freed, in one go
 
-Energies = tuple[float, float, float, float, float, float]  # Wh, in the order of `EnergyTotals`
+# Wh in the order of `EnergyTotals`, then the seconds that readings of an inverter cover.
+Energies = tuple[float, float, float, float, float, float, float]
 
 _NAMES = ("pv_wh", "import_wh", "export_wh", "battery_in_wh", "battery_out_wh", "charger_wh")
 _COUNT = f"UPDATE counters SET {', '.join(f'{name} = {name} + ?' for name in _NAMES)}"
@@ -28,9 +29,10 @@ _COUNT = f"UPDATE counters SET {', '.join(f'{name} = {name} + ?' for name in _NA
 
 def _add(table: str, key: str) -> str:
     """Return the statement that adds energies to those of an interval."""
-    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in _NAMES)
+    names = (*_NAMES, "covered_s")
+    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in names)
     return (
-        f"INSERT INTO {table} ({key}, filled, {', '.join(_NAMES)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+        f"INSERT INTO {table} ({key}, filled, {', '.join(names)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
         f"ON CONFLICT ({key}) DO UPDATE SET filled = max(filled, excluded.filled), {sums}"
     )
 
@@ -108,7 +110,7 @@ class Store(Reader):
             self._connection.executemany(_ADD_FIVE_MINUTES, five_minutes)
             days = ((day.isoformat(), filled, *energies) for day, energies in batch.days.items())
             self._connection.executemany(_ADD_DAY, days)
-            self._connection.executemany(_COUNT, batch.days.values())
+            self._connection.executemany(_COUNT, (energies[:-1] for energies in batch.days.values()))
             states = ((name, json.dumps(document)) for name, document in batch.states.items())
             self._connection.executemany("INSERT OR REPLACE INTO states VALUES (?, ?)", states)
         self._last_seq += len(batch.events)
