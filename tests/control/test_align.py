@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvcharge.control.align import ChargerPowerLog, after_battery
+from pvcharge.control.align import UNHEARD_S, ChargerPowerLog, after_battery
 from pvcharge.control.settings import BatteryPolicy
 from pvcharge.model import PowerFlow
 
@@ -53,7 +53,7 @@ def test_the_time_before_the_first_status() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.floats(0.1, 400.0), st.sampled_from([0.0, 1380.0, 4140.0, 11040.0])),
+        st.tuples(st.floats(0.1, UNHEARD_S), st.sampled_from([0.0, 1380.0, 4140.0, 11040.0])),
         min_size=1,
         max_size=60,
     ),
@@ -67,7 +67,8 @@ def test_means_equal_a_plain_sum(steps: list[tuple[float, float]], start_s: floa
         at_s += pause_s
         log.add(at_s, power_w)
         entries.append((at_s, power_w))
-    end_s = start_s + span_s
+    start_s, end_s = min(start_s, at_s), min(start_s + span_s, at_s + UNHEARD_S)
+    span_s = end_s - start_s
     edges = sorted({start_s, end_s, *(at for at, _ in entries if start_s < at < end_s)})
     energy = 0.0
     for left, right in pairwise(edges):
@@ -77,6 +78,22 @@ def test_means_equal_a_plain_sum(steps: list[tuple[float, float]], start_s: floa
         assert log.mean_w(start_s, end_s) is None
         return
     assert log.mean_w(start_s, end_s) == pytest.approx(energy / span_s, abs=1e-3)
+
+
+def test_what_an_unheard_charger_does_is_not_known() -> None:
+    """Neither now nor in a hole of the past; an interval that is known for its better part is."""
+    log = ChargerPowerLog()
+    for at_s, power_w in ((0, 0.0), (100, 6900.0), (1000, 0.0), (1100, 0.0)):
+        log.add(at_s, power_w)
+    assert log.mean_w(250, 250) == 6900.0
+    assert log.mean_w(300, 300) is None  # 180 s after the last word
+    assert log.mean_w(1000, 1000) == 0.0
+    assert log.mean_w(0, 900) is None
+    assert log.mean_w(100, 400) == 6900.0  # 180 s of 300
+    assert log.mean_w(800, 1180) is None
+    assert log.mean_w(900, 1200) == pytest.approx(0.0)
+    assert log.mean_w(1300, 1300) is None
+    assert log.mean_w(1000, 1400) == 0.0
 
 
 def test_memory_is_bounded_and_the_recent_past_is_exact() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pvcharge.control.align import UNHEARD_S
 from pvcharge.model import NO_CHARGE, ChargerState, ChargerStatus, Mode, Reason, Setpoint
 from support.bench import NOON, Bench, make_bench
 
@@ -62,7 +63,8 @@ def test_quarter_hour_means_take_the_same_path() -> None:
         for second in range((quarter - 1) * 900, quarter * 900, 30):
             bench.status(second)
         bench.grid(quarter * 900, bench.power_w - 2760.0 - quarter, span_s=900)
-        bench.status(quarter * 900 + 360)
+        for second in range(quarter * 900, quarter * 900 + 390, 30):
+            bench.status(second)
         decision = bench.decide(quarter * 900 + 360)
         assert decision.setpoint == Setpoint(1, 12)
         bench.status(quarter * 900 + 360, power_w=2760.0, state=CHARGING)
@@ -312,10 +314,49 @@ def test_a_change_that_has_yet_to_pay_is_called_so(present_w: float, then_w: flo
     assert reasons(bench, range(900, 930, 5), then_w) == {reason}
 
 
+def test_a_reading_of_a_time_in_which_the_charger_was_not_heard_is_not_followed() -> None:
+    """The car had stopped meanwhile, and what it no longer took would look like twice the surplus."""
+    bench = make_bench()
+    bench.live(range(0, 600, 5), 7000.0)
+    assert bench.setpoint == Setpoint(3, 10)
+    for second in range(600, 1200, 5):
+        bench.grid(second, -7000.0 + second % 7)  # the edge has stopped the car, and nobody says so
+        if second > 600 + UNHEARD_S:
+            assert bench.decide(second).reason is Reason.NO_STATUS
+    bench.status(1200, setpoint=Setpoint(0, 0), power_w=0.0, state=ChargerState.READY)
+    back = bench.decide(1201)
+    assert (back.setpoint, back.reason, back.surplus_w) == (Setpoint(0, 0), Reason.NO_DATA, None)
+    bench.grid(1205, -7000.0)
+    assert bench.decide(1205).surplus_w == 7000.0
+    assert bench.live(range(1210, 1500, 5), 7000.0)[-1].setpoint == Setpoint(3, 10)
+
+
+@pytest.mark.parametrize("mode", [Mode.SURPLUS, Mode.MIN_SURPLUS])
+@pytest.mark.parametrize("ends_itself", [True, False])
+def test_a_boost_is_not_held_when_readings_are_late(mode: Mode, ends_itself: bool) -> None:  # noqa: FBT001 - a case
+    """What is held then is the level before it; full power is over when the boost is."""
+    bench = make_bench(mode=mode)
+    bench.live(range(0, 600, 5), 4000.0)
+    before = bench.setpoint
+    assert before is not None
+    assert 0 < before.power_w(230.0) < 5000
+    bench.controller.set_mode(Mode.BOOST, bench.at(630) if ends_itself else None)
+    for second in range(600, 630, 5):
+        bench.status(second)
+        bench.obey(bench.decide(second))
+    assert bench.setpoint == Setpoint(3, 16)
+    if not ends_itself:
+        bench.controller.set_mode(mode)
+    bench.status(631)
+    after = bench.decide(631)
+    assert (after.reason, after.setpoint) == (Reason.STALE_HOLD, before)
+
+
 def test_readings_of_the_past_do_not_count_twice() -> None:
     """An interval that has been seen, wholly or older than the newest, changes nothing."""
     bench = make_bench()
-    bench.status(0)
+    for second in range(0, 901, 60):
+        bench.status(second)
     bench.grid(900, -3000.0, span_s=900)
     bench.grid(900, -9000.0, span_s=900)
     bench.grid(0, -9000.0, span_s=900)

@@ -6,10 +6,13 @@ the charger draws *now* makes a controller swing between full and nothing; what 
 """
 
 from bisect import bisect_right
+from collections.abc import Iterator
+from math import inf
 
 from pvcharge.control.settings import BatteryPolicy
 from pvcharge.model import PowerFlow
 
+UNHEARD_S = 180.0  # how long a measurement says what the charger draws
 KEEP_S = 3 * 3600.0  # the oldest reading that is still worth aligning
 _COMPACT_AT = 8192  # entries; the list is halved when it has grown beyond, so appending stays cheap
 
@@ -18,13 +21,14 @@ class ChargerPowerLog:
     """The charger's recent power: a step function of time, with its integral for fast means.
 
     Times are seconds of the epoch. A charger that is found idle is assumed to have been idle before; when
-    one that is found charging began is not known.
+    one that is found charging began is not known. Nor is what one does that is not heard for some minutes.
     """
 
     def __init__(self) -> None:
         self._at_s: list[float] = []
         self._power_w: list[float] = []
         self._energy_ws: list[float] = []  # up to the entry's time
+        self._holes: list[tuple[float, float]] = []  # in which nothing is known
 
     def add(self, at_s: float, power_w: float) -> None:
         """Append a measurement; one that is not newer than the last is dropped."""
@@ -36,6 +40,8 @@ class ChargerPowerLog:
         elapsed_s = at_s - self._at_s[-1]
         if elapsed_s <= 0:
             return
+        if elapsed_s > UNHEARD_S:
+            self._holes.append((self._at_s[-1] + UNHEARD_S, at_s))
         last_w = self._power_w[-1]
         if power_w == last_w and len(self._at_s) > 1 and self._power_w[-2] == last_w:
             # A run of equal powers needs only its two ends.
@@ -53,18 +59,36 @@ class ChargerPowerLog:
         # Within the span that is kept there may still be too many: a charger that reports each 100 ms.
         first = max(first, len(self._at_s) - _COMPACT_AT // 2)
         del self._at_s[:first], self._power_w[:first], self._energy_ws[:first]
+        self._holes = [hole for hole in self._holes if hole[1] > self._at_s[0]]
 
     def _energy_until(self, at_s: float) -> float:
         i = max(0, bisect_right(self._at_s, at_s) - 1)
         return self._energy_ws[i] + self._power_w[i] * (at_s - self._at_s[i])
 
     def mean_w(self, start_s: float, end_s: float) -> float | None:
-        """Return the mean power over an interval, or the power at an instant; None if it is not known."""
+        """Return the mean power over an interval, or the power at an instant; None if it is not known.
+
+        An interval that is known for its better part is taken to have been like that as a whole.
+        """
         if not self._at_s or (self._power_w[0] > 0 and (start_s + end_s) / 2 < self._at_s[0]):
             return None
+        holes = list(self._holes_within(start_s, end_s))
         if end_s <= start_s:
-            return self._power_w[max(0, bisect_right(self._at_s, end_s) - 1)]
-        return (self._energy_until(end_s) - self._energy_until(start_s)) / (end_s - start_s)
+            return None if holes else self._power_w[max(0, bisect_right(self._at_s, end_s) - 1)]
+        known_s = end_s - start_s - sum(last_s - first_s for first_s, last_s in holes)
+        if known_s < (end_s - start_s) / 2:
+            return None
+        known_ws = self._energy_between(start_s, end_s) - sum(self._energy_between(*hole) for hole in holes)
+        return known_ws / known_s
+
+    def _energy_between(self, start_s: float, end_s: float) -> float:
+        return self._energy_until(end_s) - self._energy_until(start_s)
+
+    def _holes_within(self, start_s: float, end_s: float) -> Iterator[tuple[float, float]]:
+        """Yield the parts of an interval, or the instant, of which nothing is known."""
+        for first_s, last_s in (*self._holes, (self._at_s[-1] + UNHEARD_S, inf)):
+            if first_s < end_s and start_s < last_s:
+                yield max(first_s, start_s), min(last_s, end_s)
 
 
 def after_battery(

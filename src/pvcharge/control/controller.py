@@ -4,7 +4,7 @@ from collections import deque
 from datetime import UTC, datetime
 from math import inf
 
-from pvcharge.control.align import ChargerPowerLog, after_battery
+from pvcharge.control.align import UNHEARD_S, ChargerPowerLog, after_battery
 from pvcharge.control.freshness import Age, Freshness
 from pvcharge.control.ladder import Ladder, setpoint
 from pvcharge.control.limits import SwitchLimits
@@ -22,8 +22,15 @@ from pvcharge.model import (
     Setpoint,
 )
 
-STATUS_MAX_AGE_S = 180.0  # older than this, the charger counts as unheard
 OBSTACLES = {ChargerState.DISCONNECTED: Reason.NO_CAR, ChargerState.ERROR: Reason.CHARGER_FAULT}
+# While readings are late after a boost, until a reading or the user says what to do.
+AFTER_BOOST = {
+    Reason.STALE_HOLD,
+    Reason.NO_DATA,
+    Reason.MIN_ON_TIME,
+    Reason.MIN_OFF_TIME,
+    Reason.SWITCH_LIMIT,
+}
 MAX_EARLY = 64  # readings that are kept until the charger is first heard
 FIRST_INSTANT_S = 5.0  # the time an instant stands for while the rhythm is unknown
 
@@ -46,6 +53,7 @@ class Controller:
         self._status_s = -inf
         self._car_seen = False  # plugged in, as far as is known
         self._setpoint = NO_CHARGE  # as decided last
+        self._before_boost: Setpoint | None = None  # the last level that was not a boost's, while one is held
         self._hand_acknowledged: datetime | None = None
         self._early: deque[PowerFlow] = deque(maxlen=MAX_EARLY)
         self._power_log = ChargerPowerLog()
@@ -104,8 +112,11 @@ class Controller:
         at_s = status.at.timestamp()
         if at_s < self._status_s:
             return
+        unheard_s = at_s - self._status_s
         before, self._status, self._status_s = self._status, status, at_s
         self._power_log.add(at_s, status.power_w)
+        if before is not None and unheard_s > UNHEARD_S:
+            self._take_over(_found(status), at_s)
         if before is None:
             # The state found is taken over: a start of the daemon starts and stops nothing.
             self._setpoint = _found(status)
@@ -121,6 +132,12 @@ class Controller:
         if status.state.plugged or status.state is ChargerState.DISCONNECTED:
             self._car_seen = status.state.plugged
 
+    def _take_over(self, found: Setpoint, at_s: float) -> None:
+        """Go on from what somebody else has set while the charger was not heard, as if it were ours."""
+        if found.phases != self._setpoint.phases:
+            self._limits.record(at_s, self._setpoint.phases, found.phases)
+        self._setpoint = found
+
     def _observe_flow(self, flow: PowerFlow) -> None:
         if self._status is None:
             self._early.append(flow)  # what the charger drew in it can be told when it has been heard
@@ -133,10 +150,11 @@ class Controller:
         elif self._battery_seen:
             return  # without its power, a battery that feeds the car would look like surplus
         charger_w = self._power_log.mean_w(start_s, end_s)
-        if charger_w is None:
-            return
         self._freshness.observe(flow, end_s, charger_w)
         stands_for_s, self._reading_end_s = self._stands_for_s(start_s, end_s), end_s
+        if charger_w is None:
+            self._surplus_w = None  # the last one is outdated, and this one cannot be told
+            return
         if self._freshness.frozen:
             return
         settings = self._settings
@@ -161,6 +179,10 @@ class Controller:
             self._end_boost()
         chosen, reason, until_s = self._choose(now, now_s)
         if reason is not Reason.NO_STATUS:
+            if reason is Reason.BOOST:
+                self._before_boost = self._before_boost or self._setpoint
+            elif reason not in AFTER_BOOST:
+                self._before_boost = None
             if chosen.phases != self._setpoint.phases and reason is not Reason.NO_CAR:
                 self._limits.record(now_s, self._setpoint.phases, chosen.phases)
             self._setpoint = chosen
@@ -182,7 +204,7 @@ class Controller:
 
     def _choose(self, now: datetime, now_s: float) -> _Choice:
         status = self._status
-        if status is None or now_s - self._status_s > STATUS_MAX_AGE_S:
+        if status is None or now_s - self._status_s > UNHEARD_S:
             return self._setpoint, Reason.NO_STATUS, None
         if status.state in OBSTACLES:
             return NO_CHARGE, OBSTACLES[status.state], None
@@ -205,7 +227,7 @@ class Controller:
     def _choose_by_surplus(self, now_s: float) -> _Choice:
         age = self._freshness.state(now_s)
         if age is not Age.FRESH or self._surplus_w is None:
-            return self._choose_without_data(now_s, age)
+            return self._choose_without_data(now_s, Age.LATE if age is Age.FRESH else age)
         allowed = self._ladder.phases[1:] if self._mode is Mode.MIN_SURPLUS else self._ladder.phases
         present = self._setpoint.phases
         phases = self._regret.best(present, allowed)
@@ -224,14 +246,20 @@ class Controller:
         minimum = setpoint(self._ladder.phases[1], self._ladder.min_current_a)
         if self._mode is Mode.MIN_SURPLUS:
             if age is Age.LATE and self._setpoint.charges:
-                return self._clamped(self._setpoint), Reason.STALE_HOLD, None
+                return self._hold(now_s, Reason.STALE_HOLD)
             return self._within_limits(now_s, minimum, Reason.STALE_MINIMUM)
         if age is Age.LATE:
             reason = Reason.NO_DATA if self._surplus_w is None else Reason.STALE_HOLD
-            return self._clamped(self._setpoint), reason, None
+            return self._hold(now_s, reason)
         if self._settings.on_stale is OnStale.MINIMUM and self._setpoint.charges:
             return minimum, Reason.STALE_MINIMUM, None
         return NO_CHARGE, Reason.STALE_STOP, None
+
+    def _hold(self, now_s: float, reason: Reason) -> _Choice:
+        """Keep the level, but not a boost's beyond its end: then the one before it."""
+        if self._before_boost is None:
+            return self._clamped(self._setpoint), reason, None
+        return self._within_limits(now_s, self._clamped(self._before_boost), reason)
 
     # --- limits ---
 

@@ -33,7 +33,7 @@ class Freshness:
         self._newest_s: float | None = None  # end of the newest reading
         self._fresh_s: float | None = None  # end of the first reading with the newest values
         self._values: tuple[float | None, ...] = ()
-        self._charger_w = 0.0
+        self._charger_w: float | None = 0.0
         self._pauses_s: deque[float] = deque(maxlen=9)
         self._arrival_ages_s: deque[float] = deque(maxlen=5)
         self._arrived = True
@@ -46,8 +46,8 @@ class Freshness:
         """The usual pause between readings."""
         return self._cadence_s
 
-    def observe(self, flow: PowerFlow, end_s: float, charger_w: float) -> None:
-        """Take a reading into account that is newer than all before."""
+    def observe(self, flow: PowerFlow, end_s: float, charger_w: float | None) -> None:
+        """Take a reading into account that is newer than all before; `charger_w` is None if not known."""
         if self._newest_s is not None:
             pause_s = end_s - self._newest_s
             if pause_s <= LONGEST_CADENCE_S:
@@ -57,10 +57,15 @@ class Freshness:
         self._arrived = False
         values = (flow.pv_w, flow.grid_w, flow.battery_w, flow.load_w)
         if values != self._values or self._fresh_s is None:
-            self._values, self._fresh_s, self._charger_w, self.frozen = values, end_s, charger_w, False
+            self._values, self._fresh_s, self.frozen = values, end_s, False
+            self._charger_w = charger_w
             return
         longest_s = max(EQUAL_RUN_S, EQUAL_RUN_CADENCES * self._cadence_s)
-        moved = abs(charger_w - self._charger_w) > CHARGER_MOVED_W
+        moved = (
+            charger_w is not None
+            and self._charger_w is not None
+            and abs(charger_w - self._charger_w) > CHARGER_MOVED_W
+        )
         self.frozen = self.frozen or moved or end_s - self._fresh_s > longest_s
 
     def age_s(self, now_s: float) -> float | None:

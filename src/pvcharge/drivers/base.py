@@ -78,6 +78,21 @@ class Inverter(Protocol):
         ...
 
 
+@runtime_checkable
+class PastReader(Protocol):
+    """What an inverter can do besides whose cloud remembers."""
+
+    async def read_past(self, start: datetime, end: datetime) -> tuple[PowerFlow, ...]:
+        """Fetch means over the quarter hours of an interval that has passed, as far as there are any.
+
+        It may take requests from the budget, but never its reserve. The interval is 11 hours at most.
+
+        Raises:
+            DriverError: the read failed.
+        """
+        ...
+
+
 class Charger(Protocol):
     """A car charger. `next_status` and `apply` are called by two tasks that may overlap."""
 
@@ -128,6 +143,15 @@ class LeaseHolder(Protocol):
         Raises:
             DriverError: the far end is not there.
         """
+        ...
+
+
+@runtime_checkable
+class Announced(Protocol):
+    """What a device can do besides that makes itself known when it comes back."""
+
+    async def comes_back(self) -> None:
+        """Return when the device has come back after it was gone, which is worth a try at once."""
         ...
 
 

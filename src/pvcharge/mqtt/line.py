@@ -20,8 +20,6 @@ NAME = "mqtt"  # as health is told of it
 LOOK_S = 5.0  # how soon a new reason why there is no connection is told
 SKEW_WARNING_S = 10.0  # between machines that keep their time by the network it is far below a second
 
-Tasks = dict[str, Callable[[], Coroutine[Any, Any, None]]]
-
 
 class RunningBus(Bus, Protocol):
     """A bus that somebody has to run."""
@@ -137,7 +135,7 @@ class Line:
 
         link.on_connect(say_online)
 
-    def tasks(self) -> Tasks:
+    def tasks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """Return the line's own tasks by name; to be started when all listen."""
         return {"mqtt heartbeat": self.heartbeat.run, "mqtt health": self._watch, "mqtt link": self.link.run}
 

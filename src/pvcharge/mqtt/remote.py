@@ -24,7 +24,7 @@ LOOK_S = 1.0  # how soon a dead heartbeat is noticed
 
 
 class RemoteCharger:
-    """A charger behind the edge. See `Charger` and `LeaseHolder` in `pvcharge.drivers.base` for the contract.
+    """A charger behind the edge. See `Charger`, `LeaseHolder` and `Announced` in `pvcharge.drivers.base`.
 
     Args:
         bus: the broker connection; not running yet.
@@ -84,6 +84,13 @@ class RemoteCharger:
             if (self._clock.now() - since).total_seconds() >= STATUS_GOOD_S:
                 raise TransientError(self._silence())
             await set_within(self._news, self._clock, LOOK_S)
+
+    async def comes_back(self) -> None:
+        """Return when the edge is heard again after it was not; while it is heard, never."""
+        while not self._obstacle():
+            await self._clock.sleep(LOOK_S)
+        while self._obstacle():
+            await self._clock.sleep(LOOK_S)
 
     async def hold(self, lease: Lease) -> None:
         """Send a lease to the edge, unless it has run out before.

@@ -8,7 +8,7 @@ from typing import Annotated
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
-from pvcharge.drivers.base import Charger, DriverError, LeaseHolder
+from pvcharge.drivers.base import Announced, Charger, DriverError, LeaseHolder
 from pvcharge.model import (
     NO_CHARGE,
     ChargerState,
@@ -109,6 +109,13 @@ class ChargerTask:
                 raise
             finally:
                 await self._charger.aclose()
+            await self._wait(delay_s)
+
+    async def _wait(self, delay_s: float) -> None:
+        """Wait before the next try, unless the charger says that it is there again."""
+        if isinstance(self._charger, Announced):
+            await first_of(self._clock.sleep(delay_s), self._charger.comes_back())
+        else:
             await self._clock.sleep(delay_s)
 
     async def _listen(self) -> None:

@@ -131,6 +131,26 @@ async def test_quarters(cloud: SolarEdgeServer, roof: Make, time: SimpleNamespac
     assert (second.start, second.grid_w) == (first[-1].end, -607.0)
 
 
+async def test_the_past_is_read_by_itself(cloud: SolarEdgeServer, roof: Make) -> None:
+    """Whole quarters of an interval, whenever; what the next read brings is not changed by it."""
+    driver = roof(cloud)
+    await driver.read()
+    start = NOON - timedelta(hours=7, minutes=7, seconds=30)
+    past = await driver.read_past(start, start + timedelta(hours=1))
+    assert [flow.start for flow in past] == [start + number * QUARTER for number in range(4)]
+    assert [flow.grid_w for flow in past] == [-(187.0 + 15 * i) for i in range(4)]
+    assert await driver.read() == ()
+
+
+async def test_the_past_does_not_use_up_the_reserve(cloud: SolarEdgeServer, roof: Make) -> None:
+    """It is for a car that comes."""
+    driver = roof(cloud, calls_per_month=2, reserve_pct=50)
+    await driver.read()
+    with pytest.raises(TransientError):
+        await driver.read_past(NOON - timedelta(hours=7), NOON - timedelta(hours=6))
+    assert cloud.calls == 1
+
+
 async def test_units_and_optional_calls(serve: Serve, roof: Make, house: Roof) -> None:
     """Mixed units, a battery and the site's production: all in watts in the end."""
     house.battery_w = 1500.0

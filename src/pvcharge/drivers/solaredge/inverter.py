@@ -116,18 +116,34 @@ class SolarEdgeInverter:
         now = self._clock.now()
         seen_until = self._seen_until
         start = quarter_start(max(seen_until or now - _FIRST_WINDOW, now - _LONGEST_WINDOW))
-        meters = await self._client.quarters("meters/telemetry", start, now, urgent=self._urgent)
-        storage = None
-        if self._settings.has_battery:  # not optional: a battery that empties into the car must be seen
-            storage = await self._client.quarters("storage/telemetry", start, now, urgent=self._urgent)
-        production = await self._production(start, now) if self._settings.fetch_production else None
-        flows = parse_quarters(meters, storage=storage, production=production, now=now, source=self.name)
+        flows = await self._fetch_quarters(start, now, urgent=self._urgent)
         return tuple(flow for flow in flows if seen_until is None or flow.start >= seen_until)
 
-    async def _production(self, start: datetime, now: datetime) -> Any:
+    async def read_past(self, start: datetime, end: datetime) -> tuple[PowerFlow, ...]:
+        """Fetch the quarter hours of an interval of at most 11 hours; nothing from the retired V1.
+
+        Raises:
+            DriverError: a request failed, or the budget has nothing left but its reserve.
+        """
+        if self._settings.api == "v1":
+            return ()
+        flows = await self._fetch_quarters(quarter_start(start), end, urgent=False)
+        return tuple(flow for flow in flows if flow.start >= start and flow.end <= end)
+
+    async def _fetch_quarters(self, start: datetime, end: datetime, *, urgent: bool) -> list[PowerFlow]:
+        meters = await self._client.quarters("meters/telemetry", start, end, urgent=urgent)
+        storage = None
+        if self._settings.has_battery:  # not optional: a battery that empties into the car must be seen
+            storage = await self._client.quarters("storage/telemetry", start, end, urgent=urgent)
+        production = None
+        if self._settings.fetch_production:
+            production = await self._production(start, end, urgent=urgent)
+        return parse_quarters(meters, storage=storage, production=production, now=end, source=self.name)
+
+    async def _production(self, start: datetime, end: datetime, *, urgent: bool) -> Any:
         """Return the series of the production, or None if it fails: the surplus is known without it."""
         try:
-            production = await self._client.quarters("power", start, now, urgent=self._urgent)
+            production = await self._client.quarters("power", start, end, urgent=urgent)
         except DriverError as error:
             if not self._no_production:
                 log.warning("reading on without the production", inverter=self.name, error=str(error))
