@@ -24,6 +24,7 @@ from pvcharge.demo.broker import HOST, private_broker
 from pvcharge.demo.pair import Pair
 from pvcharge.model import Mode, ModeCommand
 from pvcharge.mqtt.acl import acl
+from pvcharge.mqtt.bus import Message
 from pvcharge.mqtt.link import Link
 from pvcharge.mqtt.settings import MqttSettings
 from pvcharge.mqtt.topics import Namespace
@@ -34,7 +35,7 @@ from pvcharge.sim.wattpilot.box import CarState
 SPEED = 20.0  # of the simulated devices: a box that has been written to shows it sooner
 FULL_W = 10_000.0  # more than a car draws by anything but a boost
 PATIENCE_S = 20.0
-START_S = 3.0  # of both daemons
+START_S = 1.0  # of the daemons; then again, since a command to nobody is lost
 PAUSE_S = 0.3  # between a toggle and the next one
 PASSWORD = "bench"  # noqa: S105 - of a broker on loopback
 NIGHT = Trace(datetime(2026, 6, 15, tzinfo=UTC), timedelta(minutes=1), [0.0] * 1440, [500.0] * 1440)
@@ -82,10 +83,15 @@ async def publisher(port: int, user: str) -> AsyncIterator[Command]:
     async def publish(on: bool) -> None:  # noqa: FBT001 - the command
         await link.publish("pvcharge/demo/boost/set", "ON" if on else "OFF")
 
+    async def hear(message: Message) -> None:
+        modes.append(message.payload)
+
+    modes: list[bytes] = []
+    link.listen("pvcharge/demo/mode", hear)
     try:
-        await until(lambda: link.connected)
-        await asyncio.sleep(START_S)
-        await link.publish("pvcharge/demo/mode/set", "off")
+        while modes[-1:] != [b"off"]:
+            await asyncio.sleep(START_S)
+            await link.publish("pvcharge/demo/mode/set", "off")
         yield publish
     finally:
         connecting.cancel()

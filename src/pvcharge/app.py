@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -14,7 +14,7 @@ from pvcharge.model import Clock, Lease
 from pvcharge.mqtt.bridge import EdgeBridge
 from pvcharge.mqtt.edge_boost import EdgeBoost
 from pvcharge.mqtt.flows import FlowListener
-from pvcharge.mqtt.line import Connect, Line, Tasks
+from pvcharge.mqtt.line import Connect, Line
 from pvcharge.mqtt.link import Link
 from pvcharge.mqtt.remote import RemoteCharger
 from pvcharge.tasks.charger_task import ChargerTask
@@ -25,7 +25,7 @@ from pvcharge.tasks.notify import Notifier
 from pvcharge.tasks.poller import Poller
 from pvcharge.tasks.queues import Inbox, Latest
 from pvcharge.tasks.relay import Relay
-from pvcharge.tasks.supervisor import supervise
+from pvcharge.tasks.supervisor import Tasks, supervise
 
 log = structlog.get_logger(__name__)
 
@@ -66,11 +66,17 @@ class App:
             TaskCrashedError: wrapped in a group, when a task crashed too often.
         """
         tasks = self._edge() if self.config.role == "edge" else await self._controller()
+        if self.config.web is not None:
+            from pvcharge.page import page_tasks  # noqa: PLC0415 - who shows nothing shall not load it
+
+            tasks |= page_tasks(self.config, self.config.web, self.clock, self.feed)
         await supervise(tasks, self.clock, self.feed)
 
     async def _controller(self) -> Tasks:
         """Wire up a controller, which carries out first what the user had commanded before the last stop."""
         config, clock, feed = self.config, self.clock, self.feed
+        from pvcharge.remember import remember_tasks  # noqa: PLC0415 - an edge shall not load it
+
         line = self._line() if config.mqtt else None
         charger = self._charger(line)
         pollers, demands = self._pollers()
@@ -86,10 +92,11 @@ class App:
         )
         store = CommandsStore(config.state_dir, clock, feed.subscribe(), config.control.current_limits)
         tasks: Tasks = {
-            **pollers,
+            **_polls(pollers),
             "control loop": control_loop.run,
             "charger": self._charger_task(charger).run,
             "commands store": store.run,
+            **remember_tasks(config, clock, feed, pollers),
         }
         if line:
             tasks |= self._front(line, charger.name)
@@ -125,7 +132,7 @@ class App:
         pollers, demands = self._pollers()
         relay = Relay(bridge, clock, self.inbox, demands, self._progressed)
         return {
-            **pollers,
+            **_polls(pollers),
             "charger": self._charger_task(make_charger(config, clock)).run,
             "relay": relay.run,
             "bridge": bridge.run,
@@ -148,16 +155,20 @@ class App:
         edge, limits = self.config.edge, self.config.control.setpoint_limits
         return ChargerTask(charger, self.clock, self._leases, self.inbox, self.feed, edge, limits)
 
-    def _pollers(self) -> tuple[Tasks, list[Latest[Demand]]]:
-        """Return the tasks of the inverters by name, and their mailboxes."""
+    def _pollers(self) -> tuple[list[Poller], list[Latest[Demand]]]:
+        """Return the pollers of the inverters in order of trust, and their mailboxes."""
         inverters = make_inverters(self.config, self.clock)
         # Until the charger has been heard, nothing is known of a car, and a request is not worth its price.
         demands = [Latest(Demand(car_plugged=False)) for _ in inverters]
-        pollers: Tasks = {
-            f"poll {inverter.name}": Poller(inverter, self.clock, self.inbox, demand, self.feed).run
+        pollers = [
+            Poller(inverter, self.clock, self.inbox, demand, self.feed)
             for inverter, demand in zip(inverters, demands, strict=True)
-        }
+        ]
         return pollers, demands
+
+
+def _polls(pollers: Iterable[Poller]) -> Tasks:
+    return {f"poll {poller.name}": poller.run for poller in pollers}
 
 
 def make_context(config: Config, clock: Clock) -> DriverContext:

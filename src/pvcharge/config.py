@@ -25,6 +25,7 @@ from pvcharge.mqtt.settings import MqttSettings
 from pvcharge.problems import ENV_DELIMITER, ENV_PREFIX, Location, Problems
 from pvcharge.secret_files import resolve_secrets
 from pvcharge.tasks.charger_task import EdgeSettings
+from pvcharge.web.settings import WebSettings
 
 KINDS: dict[str | int, str] = {"inverter": INVERTERS, "charger": CHARGERS}
 SERVICE_STATE_DIR = Path("/var/lib/pvcharge")
@@ -91,6 +92,7 @@ class _File(BaseModel):
     edge: EdgeSettings = EdgeSettings()
     mqtt: dict[str, Any] = Field(default_factory=dict)
     history: HistorySettings = HistorySettings()
+    web: WebSettings | None = None
     log: LogSettings = LogSettings()
 
 
@@ -123,7 +125,8 @@ class Device:
 class Config:
     """The whole configuration, validated.
 
-    `charger` is None for the cloud, whose charger is that of the edge; `mqtt` never is for cloud and edge.
+    `charger` is None for the cloud, whose charger is that of the edge; `mqtt` never is for cloud and edge;
+    `web` is None where nothing is to be shown.
     """
 
     role: Role
@@ -134,6 +137,7 @@ class Config:
     edge: EdgeSettings
     mqtt: MqttSettings | None
     history: HistorySettings
+    web: WebSettings | None
     log: LogSettings
     state_dir: Path
 
@@ -196,6 +200,7 @@ def build(tables: Mapping[str, Any], path: Path, environment: Mapping[str, Any] 
         edge=parsed.edge,
         mqtt=mqtt,
         history=parsed.history,
+        web=parsed.web,
         log=parsed.log,
         state_dir=parsed.state_dir or default_state_dir(),
     )

@@ -6,9 +6,10 @@ from pvcharge.config import Config
 from pvcharge.model import Clock
 from pvcharge.mqtt.commands import Command, CommandListener
 from pvcharge.mqtt.discovery import Discovery, announcement
-from pvcharge.mqtt.line import Line, Tasks
+from pvcharge.mqtt.line import Line
 from pvcharge.mqtt.state import StatePublisher
 from pvcharge.tasks.feed import Feed
+from pvcharge.tasks.supervisor import Tasks
 from pvcharge.values import SnapshotKeeper, values_for
 
 

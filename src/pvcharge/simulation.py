@@ -1,8 +1,8 @@
 """A house, a charger and the real controller in virtual time: what would it have done on these days?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pvcharge.control import Controller, ControlSettings
 from pvcharge.model import Decision
@@ -11,9 +11,21 @@ from pvcharge.sim.feed import Feed, Source
 from pvcharge.sim.house import House, Profile
 
 STEP_S = 5.0
-SUN_UP_W = 50.0  # the car is plugged in while the roof gives more than this
+SUN_UP_W = 50.0  # unless it is known better, the car is plugged in while the roof gives more than this
 KEEP_S = 3600.0  # of the house's past; no source is slower than 36 minutes
 CHART_STEP_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A car at the cable, which takes so much energy and is full then; None = it never is."""
+
+    start: datetime
+    end: datetime
+    wanted_wh: float | None = None
+
+
+IN_THE_SUN = Visit(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(slots=True)
@@ -51,7 +63,7 @@ class Outcome:
 
 
 class Simulation:
-    """Runs the controller closed-loop over a profile, one car, never full, plugged in while the sun is up.
+    """Runs the controller closed-loop over a profile, with one car at a time.
 
     Args:
         profile: production and household consumption.
@@ -60,6 +72,7 @@ class Simulation:
         source: how the controller gets its readings.
         settings: the controller's.
         seed: of the source's delays.
+        plugged: when a car is there, in order; None = one that is never full, while the sun is up.
     """
 
     def __init__(
@@ -71,8 +84,10 @@ class Simulation:
         settings: ControlSettings,
         *,
         seed: int = 1,
+        plugged: Sequence[Visit] | None = None,
     ) -> None:
         self._profile = profile
+        self._visits = None if plugged is None else list(reversed(plugged))  # the next one last
         self._start = start
         self.steps = int(days * 86_400 / STEP_S)
         self._charger = ChargePoint()
@@ -81,7 +96,7 @@ class Simulation:
         )
         self._feed = Feed(source, self._house, start=start, seed=seed)
         self._controller = Controller(settings)
-        self._plugged = False
+        self._visit: Visit | None = None
         self._solar_wh = 0.0
         self.outcome = Outcome(days=days)
         self.chart = Chart()
@@ -101,25 +116,35 @@ class Simulation:
 
     def _step(self, now: datetime, step: timedelta) -> None:
         controller, charger = self._controller, self._charger
-        self._plug(self._profile.pv_w(now) > SUN_UP_W)
+        self._plug(self._visit_at(now))
         controller.observe(charger.status(now - step))  # measured one step ago, like the meter
         for reading in self._feed.due(now):
             controller.observe(reading)
         decision = controller.decide(now)
         self._remember(decision)
-        if self._plugged:
+        if self._visit:
             charger.command(decision.setpoint.phases, decision.setpoint.current_a)
         charger.step(STEP_S)
         self._house.advance(now + step)
         self._account(now)
 
-    def _plug(self, sun_is_up: bool) -> None:  # noqa: FBT001 - private, and named by its value
-        if sun_is_up and not self._plugged:
-            self._charger.plug_in()
-        elif self._plugged and not sun_is_up:
+    def _visit_at(self, now: datetime) -> Visit | None:
+        visits = self._visits
+        if visits is None:
+            return IN_THE_SUN if self._profile.pv_w(now) > SUN_UP_W else None
+        while visits and visits[-1].end <= now:
+            visits.pop()
+        return visits[-1] if visits and visits[-1].start <= now else None
+
+    def _plug(self, visit: Visit | None) -> None:
+        if visit is self._visit:
+            return
+        if self._visit:
             self._charger.command(0, 0)
             self._charger.unplug()
-        self._plugged = sun_is_up
+        if visit:
+            self._charger.plug_in(visit.wanted_wh)
+        self._visit = visit
 
     def _remember(self, decision: Decision) -> None:
         last = self.decisions[-1] if self.decisions else None
@@ -130,7 +155,7 @@ class Simulation:
         sample = self._house.sample(now)
         if sample is None:  # pragma: no cover - the step just simulated is always remembered
             return
-        if self._plugged:
+        if self._visit:
             kwh = STEP_S / 3.6e6
             if sample.grid_w > 0:
                 self.outcome.import_kwh += sample.grid_w * kwh

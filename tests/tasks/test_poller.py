@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import deque
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from pvcharge.drivers.base import AuthError, Demand, DriverError, PermanentError, TransientError
-from pvcharge.model import DeviceHealth
+from pvcharge.model import DeviceHealth, PowerFlow
 from pvcharge.tasks.poller import LEAST_PAUSE_S, Poller
 from pvcharge.tasks.queues import Inbox, Latest
 from pvcharge.tasks.retry import AUTH_DELAY_S, PERMANENT_DELAY_S, TRANSIENT_CAP_S
@@ -171,3 +171,64 @@ async def test_bug_of_a_driver_is_not_hidden(rig: Rig) -> None:
     with pytest.raises(ZeroDivisionError):
         await rig.poller.run()
     assert rig.inverter.closed == 1
+
+
+class Remembering(FakeInverter):
+    """An inverter whose cloud knows the past.
+
+    Attributes:
+        asked: when it was asked, and for what.
+        past_error: what it answers instead.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(clock, period_s=3600.0, read_s=5.0)
+        self.asked: list[tuple[datetime, datetime]] = []
+        self.past_error: DriverError | None = None
+
+    async def read_past(self, start: datetime, end: datetime) -> tuple[PowerFlow, ...]:
+        """Return a reading of the end of the interval."""
+        self.asked.append((start, end))
+        if self.past_error:
+            raise self.past_error
+        return (flow(end),)
+
+
+async def test_the_past_is_read_between_two_polls(clock: VirtualClock, feed: RecordingFeed) -> None:
+    """At once while the poller has nothing to do, else after its read; polls go on as planned."""
+    rig = Rig(clock, feed, inverter := Remembering(clock))
+    start, end = clock.now() - timedelta(hours=5), clock.now() - timedelta(hours=4)
+    async with running(rig.poller.run()):
+        during = asyncio.create_task(rig.poller.read_past(start, end))
+        await asyncio.sleep(4)
+        assert not during.done()
+        await asyncio.sleep(2)
+        assert during.result() == (flow(end),)
+        await asyncio.sleep(100)
+        assert await rig.poller.read_past(start, start) == (flow(start),)
+        await asyncio.sleep(4000)
+    assert inverter.asked == [(start, end), (start, start)]
+    assert rig.waits_s() == [3600.0]
+    assert rig.inbox.empty()  # it is no reading of now
+
+
+async def test_a_past_that_cannot_be_read_is_the_askers_business(
+    clock: VirtualClock, feed: RecordingFeed
+) -> None:
+    """The inverter is well all the same."""
+    rig = Rig(clock, feed, inverter := Remembering(clock))
+    inverter.past_error = TransientError("no budget left")
+    async with running(rig.poller.run()):
+        await asyncio.sleep(10)
+        with pytest.raises(TransientError, match="no budget left"):
+            await rig.poller.read_past(clock.now(), clock.now())
+        await asyncio.sleep(1)
+    assert all(event.ok for event in feed.health("roof"))
+
+
+async def test_an_inverter_without_a_past_says_so(rig: Rig) -> None:
+    """For good, so that nobody asks again."""
+    async with running(rig.poller.run()):
+        await asyncio.sleep(1)
+        with pytest.raises(PermanentError, match="tells nothing of the past"):
+            await rig.poller.read_past(rig.inverter.reads[0][0], rig.inverter.reads[0][0])

@@ -20,6 +20,8 @@ COMMANDS = {
     "mode": "choose how to charge",
     "demo": "watch it work: simulated devices, real drivers, accelerated time; needs no hardware",
     "simulate": "run the controller over recorded days in virtual time and show what it would have done",
+    "replay": "run what was recorded through the controller again, as it was or with other settings",
+    "export": "write what was recorded as CSV or JSON",
     "login": "give pvcharge access to a cloud account",
     "version": "print the version",
 }

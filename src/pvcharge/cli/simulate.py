@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if simulation.steps == 0:
         raise UsageError(f"nothing to simulate: less than one step of {STEP_S:g} s")
     began_s = time.perf_counter()
-    outcome = _run_with_progress(simulation)
+    outcome = run_with_progress(simulation)
     steps_per_s = simulation.steps / (time.perf_counter() - began_s)
     if args.json:
         figures = {key: round(value, 3) for key, value in asdict(outcome).items()}
@@ -77,7 +77,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(outcome, args.source, steps_per_s)
     if args.plot:
-        picture.draw(simulation.chart, args.plot, title=f"{args.trace.name}, read as {args.source}")
+        title = f"{args.trace.name}, read as {args.source}"
+        picture.draw({title: simulation.chart}, args.plot, title)
         print(f"picture: {args.plot}", file=sys.stderr)
     return 0
 
@@ -94,7 +95,8 @@ def _load(args: argparse.Namespace) -> Trace:
         raise UsageError(str(error)) from error
 
 
-def _run_with_progress(simulation: Simulation) -> Outcome:
+def run_with_progress(simulation: Simulation) -> Outcome:
+    """Run a simulation; on a terminal, show how far it is."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:

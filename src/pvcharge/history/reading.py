@@ -19,7 +19,10 @@ Entry = tuple[int, Event]
 
 _ENERGIES = "pv_wh, import_wh, export_wh, battery_in_wh, battery_out_wh, charger_wh"
 _TOTALS = f"SELECT {_ENERGIES} FROM counters"
-_FIVE_MINUTES = f"SELECT at_us, filled, {_ENERGIES}, covered_s FROM five_minutes WHERE at_us >= ? AND at_us < ? ORDER BY at_us"
+_FIVE_MINUTES = (
+    f"SELECT at_us, filled, {_ENERGIES}, covered_s "
+    "FROM five_minutes WHERE at_us >= ? AND at_us < ? ORDER BY at_us"
+)
 _DAYS = f"SELECT day, filled, {_ENERGIES}, covered_s FROM days WHERE day >= ? AND day < ? ORDER BY day"
 
 
@@ -118,6 +121,11 @@ class Reader:
         """Return the energies of the five minutes that begin in [start, end)."""
         rows = self._connection.execute(_FIVE_MINUTES, (to_us(start), to_us(end)))
         return [EnergyRow(from_us(at_us), bool(filled), *energies) for at_us, filled, *energies in rows]
+
+    def covered(self, start: datetime, end: datetime) -> set[datetime]:
+        """Return the beginnings of the five minutes in [start, end) of which readings tell something."""
+        query = "SELECT at_us FROM five_minutes WHERE at_us >= ? AND at_us < ? AND covered_s > 0"
+        return {from_us(at_us) for (at_us,) in self._connection.execute(query, (to_us(start), to_us(end)))}
 
     def days(self, start: date, end: date) -> list[EnergyRow]:
         """Return the energies of the local days in [start, end)."""

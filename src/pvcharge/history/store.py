@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -127,7 +127,10 @@ class Store(Reader):
 
     def prune(self, events_before: datetime, five_minutes_before: datetime) -> bool:
         """Delete some of what is older, and return whether there is more; sessions and days stay for ever."""
-        keep_from = self.seq_at(events_before)
+        # What was written before a mark is older than it; a minute is as exact as marks are.
+        minute_before_us = to_us(events_before - timedelta(minutes=1))
+        keep_from = self._number("SELECT min(seq) FROM marks WHERE at_us > ?", minute_before_us)
+        keep_from = self._last_seq + 1 if keep_from is None else keep_from
         oldest = self._oldest_seq()
         until = min(keep_from, oldest + CHUNK)
         with self._transaction():

@@ -7,13 +7,25 @@ from pvcharge.model import (
     ChargerStatus,
     Decision,
     DeviceHealth,
+    EnergyTotals,
     Lease,
     LimitsCommand,
     ModeCommand,
     PowerFlow,
+    Session,
 )
 
-Event = PowerFlow | ChargerStatus | Decision | ModeCommand | LimitsCommand | Lease | DeviceHealth
+Event = (
+    PowerFlow
+    | ChargerStatus
+    | Decision
+    | ModeCommand
+    | LimitsCommand
+    | Lease
+    | DeviceHealth
+    | EnergyTotals
+    | Session
+)
 
 
 class Subscription:

@@ -1,14 +1,25 @@
 """Reads an inverter when its driver thinks a reading is worth it, and never twice at once."""
 
+import asyncio
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pvcharge.drivers.base import Demand, DriverError, Inverter
-from pvcharge.model import Clock
+from pvcharge.drivers.base import Demand, DriverError, Inverter, PastReader, PermanentError
+from pvcharge.model import Clock, PowerFlow
 from pvcharge.tasks.feed import Feed
 from pvcharge.tasks.queues import Inbox, Latest, first_of
 from pvcharge.tasks.retry import Retry
 
 LEAST_PAUSE_S = 1.0  # whatever a driver plans, its device is not asked more often
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """An interval that somebody wants to know."""
+
+    start: datetime
+    end: datetime
+    flows: asyncio.Future[tuple[PowerFlow, ...]]
 
 
 class Poller:
@@ -30,11 +41,13 @@ class Poller:
         demand: Latest[Demand],
         feed: Feed,
     ) -> None:
+        self.name = inverter.name
         self._inverter = inverter
         self._clock = clock
         self._inbox = inbox
         self._demand = demand
         self._retry = Retry(inverter.name, clock, feed)
+        self._past: Latest[_Past | None] = Latest(None)
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -46,13 +59,37 @@ class Poller:
         finally:
             await self._inverter.aclose()
 
+    async def read_past(self, start: datetime, end: datetime) -> tuple[PowerFlow, ...]:
+        """Have an interval of the past read in this task, between two polls, for whoever else awaits it.
+
+        Raises:
+            DriverError: the read failed, or this inverter tells nothing of the past.
+        """
+        past = _Past(start, end, asyncio.get_running_loop().create_future())
+        self._past.put(past)
+        return await past.flows
+
     async def _wait_for_turn(self, not_before: datetime) -> None:
         while True:
             now = self._clock.now()
             planned = max(not_before, self._inverter.next_read_at(now, self._demand.value))
             if planned <= now:
                 return
-            await first_of(self._clock.sleep((planned - now).total_seconds()), self._demand.wait())
+            pause_s = (planned - now).total_seconds()
+            await first_of(self._clock.sleep(pause_s), self._demand.wait(), self._past.wait())
+            await self._read_past()
+
+    async def _read_past(self) -> None:
+        """Do what was asked for, if anything; its failure says nothing of the inverter's health."""
+        past, self._past.value = self._past.value, None
+        if past is None or past.flows.done():
+            return
+        try:
+            if not isinstance(self._inverter, PastReader):
+                raise PermanentError(f"{self._inverter.name}: tells nothing of the past")
+            past.flows.set_result(await self._inverter.read_past(past.start, past.end))
+        except DriverError as error:
+            past.flows.set_exception(error)
 
     async def _poll(self) -> float:
         """Read once; return the seconds to wait at least before the next read."""

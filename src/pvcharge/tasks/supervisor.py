@@ -11,6 +11,7 @@ from pvcharge.tasks.feed import Feed
 from pvcharge.tasks.queues import first_of
 
 Run = Callable[[], Coroutine[Any, Any, None]]
+Tasks = dict[str, Run]  # by name
 
 log = structlog.get_logger(__name__)
 

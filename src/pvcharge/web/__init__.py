@@ -1,0 +1,1 @@
+"""Shows: what the daemon knows, over HTTP."""
