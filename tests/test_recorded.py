@@ -23,6 +23,7 @@ HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 CHARGING, READY = ChargerState.CHARGING, ChargerState.READY
+FULL = Setpoint(3, 16)
 GONE, COMPLETE = ChargerState.DISCONNECTED, ChargerState.COMPLETE
 
 
@@ -146,8 +147,8 @@ def status(
 
 
 def idle(minutes: int) -> list[Event]:
-    """Return what an idle charger says, each minute."""
-    return [status(60 * minute) for minute in range(-1, minutes + 1)]
+    """Return what an idle charger says."""
+    return [status(second) for second in range(-20, 60 * minutes + 60, 20)]
 
 
 def made(store: Store, events: Sequence[Event], minutes: int) -> RecordedHouse:
@@ -213,7 +214,12 @@ def test_a_mean_that_is_told_again_counts_once(store: Store) -> None:
 
 def test_without_production_the_grid_says_what_it_can(store: Store) -> None:
     """What is exported was produced, what is imported was consumed; the car is taken off before."""
-    events = [status(-5), instant(0, None, -3000), status(55, CHARGING, 2000.0), instant(60, None, 2500)]
+    events: list[Event] = [
+        status(-5),
+        instant(0, None, -3000),
+        status(55, CHARGING, 2000.0),
+        instant(60, None, 2500),
+    ]
     house = made(store, [*events, status(120, CHARGING, 2000.0), instant(120, None, 0)], 2)
     assert kilowatts(house.trace.pv_means_w) == [3.0, 0.0]
     assert kilowatts(house.trace.load_means_w) == [0.0, 0.5]
@@ -250,15 +256,16 @@ def test_nothing_is_below_zero(store: Store) -> None:
     """An inverter's own consumption at night is no production, and old values may not fit together."""
     house = made(store, [*idle(3), instant(0, -4, 300), instant(60, 1000, -1500), instant(120, 0, 0)], 2)
     assert kilowatts(house.trace.pv_means_w) == [0.0, 1.0]
-    assert kilowatts(house.trace.load_means_w) == [0.304, 0.0]
+    assert kilowatts(house.trace.load_means_w) == [0.3, 0.0]
 
 
 def test_while_the_charger_is_not_heard_nothing_is_known(store: Store) -> None:
     """The house's meter sees the car too."""
-    events = [status(0, CHARGING, 7000.0), instant(0, 0, 7500), instant(60, 0, 7500), instant(600, 0, 500)]
-    house = made(store, [*events, status(900), instant(900, 0, 400), instant(960, 0, 400)], 16)
+    unheard: list[Event] = [instant(0, 0, 7500), instant(30, 0, 7500), instant(600, 0, 500)]
+    heard: list[Event] = [status(900), instant(900, 0, 400), instant(960, 0, 400)]
+    house = made(store, [status(0, CHARGING, 7000.0), *unheard, *heard], 16)
     assert kilowatts(house.trace.load_means_w) == [0.5] * 15 + [0.4]
-    assert house.covered == pytest.approx((60 + 300 + 60) / 960)
+    assert house.covered == pytest.approx((30 + 300 + 60) / 960)
 
 
 def test_there_is_no_house_of_nothing(store: Store) -> None:
@@ -294,10 +301,8 @@ def test_no_energy_is_lost_between_the_minutes(
         mean(first_s, last_s, pv_w, 0.0)
         for (first_s, last_s), pv_w in zip(pairwise([0.0, *ends_s]), powers_w, strict=False)
     ]
-    seen: list[Event] = [status(-1)]
-    for reading in readings:
-        seen += [ChargerStatus(reading.end, GONE, 0.0), reading]
     minutes = int(ends_s[-1] // 60) + 1
+    seen: list[Event] = [*idle(minutes), *readings]
     house = made(store, seen, minutes)
     store.close()
     true_wh = sum((it.pv_w or 0.0) * it.span_s for it in readings) / 3600
@@ -312,14 +317,16 @@ def test_no_energy_is_lost_between_the_minutes(
 
 def test_cars_come_and_go(store: Store) -> None:
     """Also one that was there before, and one that is still there; a fault does not send it away."""
-    events = [
-        status(-600, READY),
+    events: list[Event] = [
+        status(-10, READY),
         instant(0, 0, 400),
         status(300, ChargerState.ERROR),
         status(400, READY),
         status(600),
         status(900, CHARGING, 4000.0),
         status(1000, ChargerState.UNKNOWN),
+        status(1100, CHARGING, 4000.0),
+        instant(1100, 0, 4400),
         instant(3600, 0, 400),
     ]
     house = made(store, events, 60)
@@ -329,11 +336,12 @@ def test_cars_come_and_go(store: Store) -> None:
     )
 
 
-def full_after(idle_s: float, setpoint: Setpoint = Setpoint(3, 6)) -> list[Event]:
+def full_after(idle_s: float, setpoint: Setpoint = FULL) -> list[Event]:
     """Return a car that draws 6 kW for ten minutes, then nothing."""
     draws: list[Event] = [status(60 * minute, CHARGING, 6000.0, setpoint) for minute in range(10)]
     rests = [status(600, COMPLETE, 5.0, setpoint), status(600 + idle_s, COMPLETE, 0.0, setpoint)]
-    return [status(-1), instant(0, 0, 400), *draws, *rests, status(1200, GONE), instant(1300, 0, 400)]
+    readings: list[Event] = [instant(0, 0, 400), instant(905, 0, 400)]
+    return [status(-1), *draws, *rests, *readings, status(1200, GONE), instant(1300, 0, 400)]
 
 
 def test_a_car_that_was_full_wants_no_more_than_it_took(store: Store) -> None:

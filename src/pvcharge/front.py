@@ -43,6 +43,7 @@ def front_tasks(
     values = values_for([device.settings.name for device in config.inverters], charger)
     keeper = SnapshotKeeper(clock, control.current_limits, config.site.zone)
     state = StatePublisher(link, namespace, clock, keeper, values, feed.subscribe())
+    line.on_change.append(state.note_peer)
     announced = announcement(
         namespace,
         values,

@@ -16,12 +16,13 @@ from pvcharge.sim.trace import Trace
 from pvcharge.simulation import CHART_STEP_S, Chart, Visit
 
 STEP = timedelta(seconds=CHART_STEP_S)
+HOLD_S = 180.0  # a charger that is not heard for longer may do anything
 AROUND = timedelta(hours=1)  # what was seen so long before still tells something, and so late means arrive
 HOLD_S = 300.0  # an instant stands for the time until the next one, but for no longer than this,
 HOLD_PAUSES = 3.0  # or than so many of its source's usual pauses
 LONGEST_PAUSE_S = 1800.0  # a longer one is a night or an outage, and no rhythm
 IN_THE_HOUSE_S = 30.0  # instants that stand for no longer come from the house itself
-STATUS_GOOD_S = 180.0  # so long after a status it is known what the charger draws
+UNHEARD_S = 180.0  # what a car draws is counted for so long after a status
 FULL_S = 120.0  # a car that draws nothing for so long, though it may, is full
 IDLE_W = 50.0
 LEAST_WANTED_WH = 1.0
@@ -193,21 +194,19 @@ class _Charger:
         self._look_whether_full(status)
 
     def mean_w(self, flow: PowerFlow) -> float | None:
-        """Return what the charger drew in a reading's interval, None if it was not heard then."""
-        if self._last is None or (flow.end - self._last.at).total_seconds() > STATUS_GOOD_S:
-            return None
+        """Return what the charger drew in a reading's interval, None if that is not known."""
         return self._log.mean_w(flow.start.timestamp(), flow.end.timestamp())
 
     def finish(self) -> tuple[Visit, ...]:
         """Return all visits, as far as they fall into the range."""
         if self._last is not None:
-            self._hold(self._last, STATUS_GOOD_S)
+            self._hold(self._last, HOLD_S)
         self._leave(self._grid.end)
         return tuple(self._visits)
 
     def _hold(self, status: ChargerStatus, seconds: float) -> None:
         at_s = status.at.timestamp()
-        for number, part_s in self._grid.pieces(at_s, at_s + min(seconds, STATUS_GOOD_S)):
+        for number, part_s in self._grid.pieces(at_s, at_s + min(seconds, HOLD_S)):
             self.power_w[number] += status.power_w * part_s / self._grid.step_s
             self._took_ws += status.power_w * part_s
 
@@ -265,9 +264,9 @@ class _Layer:
         if self._means:
             self._add(start_s if last_s is None else max(start_s, last_s), end_s, powers)
         elif last_s is not None:
+            self._hold_last(end_s)
             if end_s - last_s <= LONGEST_PAUSE_S:
                 self._pauses_s.append(end_s - last_s)
-            self._hold_last(end_s)
         self._last = end_s, powers
 
     def finish(self) -> None:
@@ -340,7 +339,7 @@ class _Readings:
                 seconds = best.covered_s[number]
                 pv_w[number], load_w[number] = best.pv_ws[number] / seconds, best.load_ws[number] / seconds
                 first = number if first is None else first
-                covered_s += seconds
+                covered_s += max(layer.covered_s[number] for layer in layers)
                 sources[best.source] += 1
             elif number:
                 pv_w[number], load_w[number] = pv_w[number - 1], load_w[number - 1]

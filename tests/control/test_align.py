@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvcharge.control.align import UNHEARD_S, ChargerPowerLog, after_battery
+from pvcharge.control.align import HEARD_S, ChargerPowerLog, after_battery
 from pvcharge.control.settings import BatteryPolicy
 from pvcharge.model import PowerFlow
 
@@ -23,7 +23,7 @@ NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
         (0, 20, 2000.0),
         (5, 15, 2000.0),
         (20, 40, 1500.0),  # 3000 W until 30, nothing after
-        (100, 200, 0.0),  # after the last: still so
+        (40, 70, 0.0),  # after the last: still so
     ],
 )
 def test_means_of_a_step_function(start_s: float, end_s: float, mean_w: float) -> None:
@@ -48,12 +48,12 @@ def test_the_time_before_the_first_status() -> None:
     assert running.mean_w(0, 900) is None
     assert running.mean_w(500, 500) is None
     assert running.mean_w(900, 1000) is None
-    assert running.mean_w(900, 1200) == 4140.0  # known for the better part
+    assert running.mean_w(980, 1040) == 4140.0  # known for the better part
 
 
 @given(
     st.lists(
-        st.tuples(st.floats(0.1, UNHEARD_S), st.sampled_from([0.0, 1380.0, 4140.0, 11040.0])),
+        st.tuples(st.floats(0.1, HEARD_S), st.sampled_from([0.0, 1380.0, 4140.0, 11040.0])),
         min_size=1,
         max_size=60,
     ),
@@ -67,7 +67,7 @@ def test_means_equal_a_plain_sum(steps: list[tuple[float, float]], start_s: floa
         at_s += pause_s
         log.add(at_s, power_w)
         entries.append((at_s, power_w))
-    start_s, end_s = min(start_s, at_s), min(start_s + span_s, at_s + UNHEARD_S)
+    start_s, end_s = min(start_s, at_s), min(start_s + max(span_s, 0.1), at_s + HEARD_S)
     span_s = end_s - start_s
     edges = sorted({start_s, end_s, *(at for at, _ in entries if start_s < at < end_s)})
     energy = 0.0
@@ -83,17 +83,27 @@ def test_means_equal_a_plain_sum(steps: list[tuple[float, float]], start_s: floa
 def test_what_an_unheard_charger_does_is_not_known() -> None:
     """Neither now nor in a hole of the past; an interval that is known for its better part is."""
     log = ChargerPowerLog()
-    for at_s, power_w in ((0, 0.0), (100, 6900.0), (1000, 0.0), (1100, 0.0)):
+    for at_s, power_w in ((0, 0.0), (10, 6900.0), (910, 0.0), (920, 0.0)):
         log.add(at_s, power_w)
-    assert log.mean_w(250, 250) == 6900.0
-    assert log.mean_w(300, 300) is None  # 180 s after the last word
-    assert log.mean_w(1000, 1000) == 0.0
-    assert log.mean_w(0, 900) is None
-    assert log.mean_w(100, 400) == 6900.0  # 180 s of 300
-    assert log.mean_w(800, 1180) is None
-    assert log.mean_w(900, 1200) == pytest.approx(0.0)
-    assert log.mean_w(1300, 1300) is None
-    assert log.mean_w(1000, 1400) == 0.0
+    assert log.mean_w(50, 50) == 6900.0
+    assert log.mean_w(60, 60) is None  # 45 s after the last word
+    assert log.mean_w(910, 910) == 0.0
+    assert log.mean_w(0, 800) is None
+    assert log.mean_w(10, 80) == 6900.0  # 45 s of 70
+    assert log.mean_w(860, 950) is None
+    assert log.mean_w(890, 950) == pytest.approx(0.0)
+    assert log.mean_w(970, 970) is None
+    assert log.mean_w(910, 1000) == 0.0
+
+
+def test_a_charger_that_speaks_seldom_is_believed_for_longer() -> None:
+    """What it does in between is known as well as ever it is."""
+    log = ChargerPowerLog()
+    for number in range(10):
+        log.add(60.0 * number, 1000.0 + number)
+    assert log.heard_s == 180.0
+    assert log.mean_w(700, 700) == 1009.0
+    assert log.mean_w(730, 730) is None
 
 
 def test_memory_is_bounded_and_the_recent_past_is_exact() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pvcharge.control.align import UNHEARD_S
+from pvcharge.control.controller import STATUS_MAX_AGE_S
 from pvcharge.model import NO_CHARGE, ChargerState, ChargerStatus, Mode, Reason, Setpoint
 from support.bench import NOON, Bench, make_bench
 
@@ -321,7 +321,7 @@ def test_a_reading_of_a_time_in_which_the_charger_was_not_heard_is_not_followed(
     assert bench.setpoint == Setpoint(3, 10)
     for second in range(600, 1200, 5):
         bench.grid(second, -7000.0 + second % 7)  # the edge has stopped the car, and nobody says so
-        if second > 600 + UNHEARD_S:
+        if second > 600 + STATUS_MAX_AGE_S:
             assert bench.decide(second).reason is Reason.NO_STATUS
     bench.status(1200, setpoint=Setpoint(0, 0), power_w=0.0, state=ChargerState.READY)
     back = bench.decide(1201)

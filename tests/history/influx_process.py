@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from history.influx_rig import CHARGER, SITE, is_up_to_date
 from pvcharge.clock import SystemClock
 from pvcharge.history.archive import Archive
 from pvcharge.history.influx import InfluxWriter
@@ -29,7 +30,6 @@ from pvcharge.model import (
 )
 
 FILE, STOP = "history.db", "stop"
-SITE, CHARGER = "home", "box"
 AT_ONCE = 10  # events in one request
 WRITES_PER_S = 100  # of as many events
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -61,18 +61,19 @@ async def main(folder: Path, url: str, settle_s: float) -> None:
     """Fill and send at the same time, then send what is left."""
     archive = Archive(folder / FILE)
     settings = InfluxSettings(url=url, settle_s=settle_s, batch_events=AT_ONCE, flush_s=0.01, timeout_s=2)
-    filled, sent = asyncio.Event(), asyncio.Event()
-
-    def tell(health: DeviceHealth) -> None:
-        if filled.is_set() and health.ok and health.facts["lag_events"] == 0:
-            sent.set()
+    told: asyncio.Queue[DeviceHealth] = asyncio.Queue()
 
     timing = Timing(first_retry_s=0.05, retry_cap_s=0.3, tell_s=0)
-    writer = InfluxWriter(settings, archive, SystemClock(), tell, site=SITE, charger=CHARGER, timing=timing)
+    writer = InfluxWriter(
+        settings, archive, SystemClock(), told.put_nowait, site=SITE, charger=CHARGER, timing=timing
+    )
     sending = asyncio.create_task(writer.run())
     await fill(archive, folder)
-    filled.set()
-    await sent.wait()
+    while not told.empty():
+        told.get_nowait()
+    await told.get()  # of a look at the store that may have been before the last write
+    while not is_up_to_date(await told.get()):
+        pass
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     await archive.aclose()

@@ -1,6 +1,7 @@
 """Daemon and server are killed at random: in the end the server has what the store holds, once."""
 
 import asyncio
+import os
 import random
 import sqlite3
 import sys
@@ -9,7 +10,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from history import influx_process
-from history.influx_process import AT_ONCE, CHARGER, FILE, SITE, STOP
+from history.influx_process import AT_ONCE, FILE, STOP
+from history.influx_rig import CHARGER, SITE
 from pvcharge.history.points import Lines
 from pvcharge.history.reading import Reader
 from support.victoria import LOST_S, Victoria, expected, running_victoria
@@ -22,7 +24,8 @@ KILLS = 8
 async def start_daemon(folder: Path, victoria: Victoria) -> Process:
     """Start a process that fills a store and sends it on."""
     arguments = [influx_process.__file__, str(folder), victoria.url, str(SETTLE_S)]
-    return await asyncio.create_subprocess_exec(sys.executable, *arguments)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    return await asyncio.create_subprocess_exec(sys.executable, *arguments, env=environment)
 
 
 async def kill(daemon: Process) -> None:

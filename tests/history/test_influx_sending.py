@@ -172,8 +172,8 @@ async def test_a_server_that_announces_the_end_of_a_connection_is_believed(
 
 async def test_lag_is_what_the_server_does_not_have(tmp_path: Path, influx: Influx) -> None:
     """In events, and in the age of the oldest."""
-    old, new = NOW - timedelta(hours=1), NOW
-    events = [PowerFlow(at, at, pv_w=1.0, source="roof") for at in (old, new)]
+    now = datetime.now(UTC)
+    events = [PowerFlow(at, at, pv_w=1.0, source="roof") for at in (now - timedelta(hours=1), now)]
     influx.answer = _fail
     async with writing(tmp_path, influx.url, *events, ModeCommand(Mode.BOOST)) as rig:
         await rig.until_told("HTTP 502")

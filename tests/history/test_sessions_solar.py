@@ -80,16 +80,16 @@ def test_a_reading_that_is_an_hour_late() -> None:
 
 
 def test_a_pause_has_no_energy() -> None:
-    """What is bought while the car rests is not the car's, and what it drew before does not reach into that."""
+    """What is bought while the car rests is not the car's, which drew nothing then."""
     session = only_session(
         [
             *charging(0, 900, 3600),
-            *(status(at_s, READY) for at_s in (900.001, 1200, 1500, 1800)),
-            mean(0, 900, grid_w=0),
-            mean(900, 1800, grid_w=9000),
+            *(status(at_s, READY) for at_s in range(960, 1801, 60)),
+            mean(0, 960, grid_w=0),
+            mean(960, 1800, grid_w=9000),
         ]
     )
-    assert session.solar_wh == pytest.approx(900, abs=0.01)
+    assert session.solar_wh == pytest.approx(900 + 30)
 
 
 def test_live_readings() -> None:

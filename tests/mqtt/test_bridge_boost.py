@@ -260,9 +260,27 @@ async def test_a_command_that_was_waiting_for_us_may_be_the_clouds_business() ->
         await edge.order("ON")
         assert edge.leased() is None
         await edge.cloud_returns()
+        await asyncio.sleep(40)  # it is there indeed: it has been heard anew
         edge.cloud.alive = False
         await asyncio.sleep(60)
         assert edge.leased() is None
+
+
+async def test_a_command_to_a_cloud_that_has_just_died_is_obeyed_when_that_is_known() -> None:
+    """It seems to be there yet, and has heard nothing; unless it has leased something since."""
+    for leases in (True, False):
+        edge = Edge()
+        async with running(edge.bridge.run()):
+            await edge.cloud_returns()
+            await asyncio.sleep(SETTLED_S)
+            await edge.order("ON")
+            assert edge.leased() is None
+            await asyncio.sleep(1)
+            if leases:
+                await edge.cloud_leases()
+            edge.cloud.alive = False
+            await asyncio.sleep(2)
+            assert edge.leased() == (Setpoint(3, 10) if leases else FULL)
 
 
 async def test_a_command_that_was_waiting_for_us_is_obeyed_if_there_is_no_cloud() -> None:

@@ -6,13 +6,18 @@ the charger draws *now* makes a controller swing between full and nothing; what 
 """
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
 from math import inf
+from statistics import median
 
 from pvcharge.control.settings import BatteryPolicy
 from pvcharge.model import PowerFlow
 
-UNHEARD_S = 180.0  # how long a measurement says what the charger draws
+HEARD_S = 45.0  # how long a measurement says at least what the charger draws
+HEARD_PAUSES = 3.0  # or so many of the usual pauses between measurements
+_PAUSES = 9
+_LONGEST_PAUSE_S = 600.0  # a longer one is an outage, not a rhythm
 KEEP_S = 3 * 3600.0  # the oldest reading that is still worth aligning
 _COMPACT_AT = 8192  # entries; the list is halved when it has grown beyond, so appending stays cheap
 
@@ -29,6 +34,7 @@ class ChargerPowerLog:
         self._power_w: list[float] = []
         self._energy_ws: list[float] = []  # up to the entry's time
         self._holes: list[tuple[float, float]] = []  # in which nothing is known
+        self._pauses_s: deque[float] = deque(maxlen=_PAUSES)
 
     def add(self, at_s: float, power_w: float) -> None:
         """Append a measurement; one that is not newer than the last is dropped."""
@@ -40,8 +46,10 @@ class ChargerPowerLog:
         elapsed_s = at_s - self._at_s[-1]
         if elapsed_s <= 0:
             return
-        if elapsed_s > UNHEARD_S:
-            self._holes.append((self._at_s[-1] + UNHEARD_S, at_s))
+        if elapsed_s > self.heard_s:
+            self._holes.append((self._at_s[-1] + self.heard_s, at_s))
+        if elapsed_s <= _LONGEST_PAUSE_S:
+            self._pauses_s.append(elapsed_s)
         last_w = self._power_w[-1]
         if power_w == last_w and len(self._at_s) > 1 and self._power_w[-2] == last_w:
             # A run of equal powers needs only its two ends.
@@ -53,6 +61,11 @@ class ChargerPowerLog:
         self._power_w.append(power_w)
         if len(self._at_s) > _COMPACT_AT:
             self._forget(at_s - KEEP_S)
+
+    @property
+    def heard_s(self) -> float:
+        """How long a measurement says what the charger draws."""
+        return max(HEARD_S, HEARD_PAUSES * median(self._pauses_s)) if self._pauses_s else HEARD_S
 
     def _forget(self, before_s: float) -> None:
         first = max(0, bisect_right(self._at_s, before_s) - 1)
@@ -86,7 +99,7 @@ class ChargerPowerLog:
 
     def _holes_within(self, start_s: float, end_s: float) -> Iterator[tuple[float, float]]:
         """Yield the parts of an interval, or the instant, of which nothing is known."""
-        for first_s, last_s in (*self._holes, (self._at_s[-1] + UNHEARD_S, inf)):
+        for first_s, last_s in (*self._holes, (self._at_s[-1] + self.heard_s, inf)):
             if first_s < end_s and start_s < last_s:
                 yield max(first_s, start_s), min(last_s, end_s)
 

@@ -4,7 +4,7 @@ from collections import deque
 from datetime import UTC, datetime
 from math import inf
 
-from pvcharge.control.align import UNHEARD_S, ChargerPowerLog, after_battery
+from pvcharge.control.align import ChargerPowerLog, after_battery
 from pvcharge.control.freshness import Age, Freshness
 from pvcharge.control.ladder import Ladder, setpoint
 from pvcharge.control.limits import SwitchLimits
@@ -22,6 +22,7 @@ from pvcharge.model import (
     Setpoint,
 )
 
+STATUS_MAX_AGE_S = 180.0  # older than this, the charger counts as unheard
 OBSTACLES = {ChargerState.DISCONNECTED: Reason.NO_CAR, ChargerState.ERROR: Reason.CHARGER_FAULT}
 # While readings are late after a boost, until a reading or the user says what to do.
 AFTER_BOOST = {
@@ -112,11 +113,12 @@ class Controller:
         at_s = status.at.timestamp()
         if at_s < self._status_s:
             return
-        unheard_s = at_s - self._status_s
+        heard_s, unheard_s = self._status_s, at_s - self._status_s
+        was_away = unheard_s > self._power_log.heard_s
         before, self._status, self._status_s = self._status, status, at_s
         self._power_log.add(at_s, status.power_w)
-        if before is not None and unheard_s > UNHEARD_S:
-            self._take_over(_found(status), at_s)
+        if before is not None and was_away:
+            self._take_over(_found(status), heard_s, at_s)
         if before is None:
             # The state found is taken over: a start of the daemon starts and stops nothing.
             self._setpoint = _found(status)
@@ -132,10 +134,13 @@ class Controller:
         if status.state.plugged or status.state is ChargerState.DISCONNECTED:
             self._car_seen = status.state.plugged
 
-    def _take_over(self, found: Setpoint, at_s: float) -> None:
-        """Go on from what somebody else has set while the charger was not heard, as if it were ours."""
+    def _take_over(self, found: Setpoint, heard_s: float, at_s: float) -> None:
+        """Go on from what somebody else has set while the charger was not heard, as if it were ours.
+
+        A stop counts from when it was heard last: the edge that makes it does so soon. The rest from now on.
+        """
         if found.phases != self._setpoint.phases:
-            self._limits.record(at_s, self._setpoint.phases, found.phases)
+            self._limits.record(at_s if found.phases else heard_s, self._setpoint.phases, found.phases)
         self._setpoint = found
 
     def _observe_flow(self, flow: PowerFlow) -> None:
@@ -204,7 +209,7 @@ class Controller:
 
     def _choose(self, now: datetime, now_s: float) -> _Choice:
         status = self._status
-        if status is None or now_s - self._status_s > UNHEARD_S:
+        if status is None or now_s - self._status_s > STATUS_MAX_AGE_S:
             return self._setpoint, Reason.NO_STATUS, None
         if status.state in OBSTACLES:
             return NO_CHARGE, OBSTACLES[status.state], None

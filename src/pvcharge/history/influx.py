@@ -180,7 +180,7 @@ class InfluxWriter:
         return True
 
     def _move_cursor(self, store: Store, seq: int) -> None:
-        if True:  # else the number is that of another file, perhaps
+        if store is self._store:  # else the number is that of another file, perhaps
             store.set_cursor(NAME, seq)
 
     def _go_back(self) -> None:

@@ -19,6 +19,7 @@ from pvcharge.mqtt import topics
 from pvcharge.mqtt.attention import Attention
 from pvcharge.mqtt.bus import Bus, Message
 from pvcharge.mqtt.errors import Refusals
+from pvcharge.mqtt.heartbeat import PERIOD_S, PERIODS
 from pvcharge.mqtt.local_boost import LocalBoost
 from pvcharge.mqtt.payloads import RefusedError, decode_lease, parse_boost
 from pvcharge.mqtt.peer import Peer, own_time, time_of
@@ -67,7 +68,7 @@ class EdgeBridge:
         self._boost_knows: datetime | None = None  # the last one before the boost was commanded here
         self._news = asyncio.Event()
         self._attention = Attention(bus, clock)
-        self._held_boost: ModeCommand | None = None  # commanded nobody knows when
+        self._held_boost: tuple[datetime, ModeCommand] | None = None  # when it came in, and it
         self._uplink = Uplink(bus, namespace, clock)
         self._boost = LocalBoost(bus, namespace, clock, self._lease_full_power, lease_s)
         self._setpoint_refusals = Refusals(bus, namespace, topics.SETPOINT, clock)
@@ -106,6 +107,8 @@ class EdgeBridge:
             await self._setpoint_refusals.refuse(error)
             return
         self._seq = lease.seq
+        if self._held_boost is not None and self._held_boost[0] <= lease.at:
+            self._held_boost = None
         self._put_lease(lease)
         await self._boost.hand_over()
 
@@ -147,24 +150,29 @@ class EdgeBridge:
         return decided_at
 
     async def _hear_boost(self, message: Message) -> None:
-        if self._cloud.alive:
-            return  # the cloud hears it too
         try:
             command = self._read_boost(message)
         except RefusedError as error:
-            await self._boost_refusals.refuse(error)
+            if not self._cloud.alive:  # else the cloud answers
+                await self._boost_refusals.refuse(error)
             return
-        if self._attention.settled:
+        if self._attention.settled and not self._cloud.alive:
             await self._begin_boost(command)
         else:
-            self._held_boost = command
+            self._held_boost = self._clock.now(), command
 
     async def _see_to_held_boost(self) -> None:
-        """Obey what was waiting for us, unless there is a cloud: it has heard it too, and what came after."""
-        command = self._held_boost
+        """Obey a command for which there may be a cloud, as soon as we know that there is none.
+
+        A cloud has heard it too, and what came after; but one that died a moment ago seems to be there yet.
+        """
+        if self._held_boost is None:
+            return
+        came_at, command = self._held_boost
         if self._cloud.alive:
-            self._held_boost = None
-        elif command is not None and self._attention.settled:
+            if (self._clock.now() - came_at).total_seconds() > PERIODS * PERIOD_S + LOOK_S:
+                self._held_boost = None
+        elif self._attention.settled:
             self._held_boost = None
             await self._begin_boost(command)
 

@@ -6,8 +6,9 @@ from datetime import datetime
 
 import structlog
 
-from pvcharge.model import Clock, ModeCommand
+from pvcharge.model import Clock, Mode, ModeCommand
 from pvcharge.mqtt import topics
+from pvcharge.mqtt.attention import Attention
 from pvcharge.mqtt.bus import Bus, Message
 from pvcharge.mqtt.commands import Command
 from pvcharge.mqtt.errors import Refusals
@@ -16,7 +17,7 @@ from pvcharge.mqtt.peer import Peer, own_time
 from pvcharge.mqtt.topics import Namespace
 from pvcharge.mqtt.waits import set_within
 
-LOOK_S = 5.0  # the edge may be alive for a while before its skew is known
+LOOK_S = 2.0  # the edge may be alive for a while before its skew is known
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,7 @@ class EdgeBoost:
         self._edge = edge
         self._clock = clock
         self._on_command = on_command
+        self._attention = Attention(bus, clock)
         self._refusals = Refusals(bus, namespace, topics.EDGE_BOOST, clock)
         self._waiting: tuple[datetime, ModeCommand] | None = None  # in the edge's time
         self._taken_at: datetime | None = None  # when the last one taken was commanded, in the edge's time
@@ -53,8 +55,11 @@ class EdgeBoost:
         bus.listen(namespace.path(topics.EDGE_BOOST), self._hear)
 
     async def pass_on(self, command: Command) -> None:
-        """Pass on what the user commands here; a mode outdates what the edge was told before."""
-        if isinstance(command, ModeCommand):
+        """Pass on what the user commands here; it outdates what the edge was told before.
+
+        A boost that may have waited for us at the broker does not: the edge has heard it when it was sent.
+        """
+        if isinstance(command, ModeCommand) and (command.mode is not Mode.BOOST or self._attention.settled):
             self._commanded_at = self._clock.now()
         await self._on_command(command)
 
@@ -67,6 +72,7 @@ class EdgeBoost:
         """Take commands over until cancelled."""
         while True:
             await set_within(self._news, self._clock, LOOK_S)
+            self._attention.look()
             skew_s = self._edge.skew_s
             if self._waiting is not None and self._edge.alive and skew_s is not None:
                 (at, boost), self._waiting = self._waiting, None

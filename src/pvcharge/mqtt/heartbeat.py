@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 PERIOD_S = 10.0
 PERIODS = 3  # that a heartbeat may take there and back, and that may pass until the next one
+ANSWERS = 3  # in a period, to a peer that was not heard
 _REMEMBERED = 32  # own heartbeats; more than are sent within the periods above, answers included
 _LARGEST = 2048  # bytes
 
@@ -84,6 +85,7 @@ class Heartbeat:
         self._echo: Echo | None = None
         self._proved_at: datetime | None = None
         self._told_alive = False
+        self._answers = 0  # in this period
         bus.listen(peer_topic, self._hear)
         bus.on_connect(self._beat)
 
@@ -105,6 +107,7 @@ class Heartbeat:
     async def run(self) -> None:
         """Send a heartbeat each period, until cancelled."""
         while True:
+            self._answers = 0
             await self._beat()
             await self._clock.sleep(self._period_s)
             self._tell()
@@ -125,8 +128,11 @@ class Heartbeat:
         alive_before = self.alive
         self._judge(beat, now)
         self._tell()
-        if not alive_before:
-            await self._beat()  # so that both sides know at once, and not after their next periods
+        # So that both sides know at once, and not after their next periods; but two that hear each other
+        # late shall not answer answers without end.
+        if not alive_before and self._answers < ANSWERS:
+            self._answers += 1
+            await self._beat()
 
     def _judge(self, beat: Beat, now: datetime) -> None:
         """Take a peer's heartbeat for a proof, if it answers one that we sent a short time ago.

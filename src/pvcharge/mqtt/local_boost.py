@@ -45,6 +45,7 @@ class LocalBoost:
         self._lease_s = lease_s
         self._commanded: tuple[datetime, ModeCommand] | None = None  # and not taken over by the cloud
         self._restorable = True  # nothing has happened yet that would outdate what stands at the broker
+        self._kept = False  # something may stand there
         self._boosting = False
         self._renewed_at: datetime | None = None
         self._state: str | None = None  # as told; None while the cloud tells it
@@ -78,13 +79,14 @@ class LocalBoost:
     async def hand_over(self) -> None:
         """Leave everything to the cloud, whose lease has come."""
         self._restorable = self._boosting = False
-        if self._commanded is not None:
+        if self._commanded is not None or self._kept:
             log.info("boost handed over to the cloud")
             self._commanded = self._state = None
             await self._publish()
+            self._kept = False
 
     def _begin(self, at: datetime, boost: ModeCommand) -> None:
-        self._commanded, self._restorable = (at, boost), False
+        self._commanded, self._restorable, self._kept = (at, boost), False, True
         self._boosting, self._renewed_at, self._state = True, None, "ON"
 
     def _renew(self, boost: ModeCommand) -> bool:
@@ -93,6 +95,8 @@ class LocalBoost:
         left_s = (boost.until - now).total_seconds() if boost.until else inf
         if left_s <= 0:
             self._boosting, self._state = False, "OFF"
+            ended_at = boost.until or now
+            self._commanded = ended_at, ModeCommand(boost.mode, ended_at)
             self._lease_full_power(0.0)
             return False
         if self._renewed_at is None or (now - self._renewed_at).total_seconds() >= self._lease_s / 3:
@@ -101,15 +105,19 @@ class LocalBoost:
         return True
 
     async def _hear_kept(self, message: Message) -> None:
-        """Take up what was commanded before our restart; later messages are our own."""
-        if not message.retained or not self._restorable:
+        """Take up what was commanded before our restart; later messages are our own.
+
+        A boost that should have ended meanwhile is taken up too, so that it is ended.
+        """
+        if not message.retained or not self._restorable or not message.payload:
             return
+        self._kept = True
         try:
             at, boost = decode_boost(message.payload)
         except PayloadError as error:
             log.warning("boost not restored", topic=self._kept_topic, error=str(error))
             return
-        if boost.until is None or boost.until > self._clock.now():
+        if boost.until is None or boost.until > at:
             log.info("boost restored", until=boost.until)
             self._begin(at, boost)
 

@@ -66,6 +66,12 @@ class StatePublisher:
             if self._meaning != before or isinstance(event, ModeCommand | LimitsCommand):
                 self._urgent.set()
 
+    def note_peer(self, alive: bool) -> None:  # noqa: FBT001 - as the heartbeat tells it
+        """Tell all again when the other side comes back: it may have told other things while it was alone."""
+        if alive:
+            self._told.clear()
+            self._urgent.set()
+
     async def _tell_all_again(self) -> None:
         self._told.clear()
         self._news = True

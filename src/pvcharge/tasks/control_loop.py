@@ -68,11 +68,18 @@ class ControlLoop:
     async def run(self) -> None:
         """Decide until cancelled."""
         while True:
-            await first_of(self._take_next(), self._clock.sleep(TICK_S))
+            await first_of(self._take_next(), self._clock.sleep(self._pause_s()))
             while not self._inbox.empty():
                 self._take(self._inbox.get_nowait())
             self._decide()
             self._progressed()
+
+    def _pause_s(self) -> float:
+        """Return when to decide at the latest: a boost ends to the second."""
+        ends = self._decided.boost_until if self._decided else None
+        if ends is None:
+            return TICK_S
+        return min(TICK_S, max(0.0, (ends - self._clock.now()).total_seconds()))
 
     async def _take_next(self) -> None:
         self._take(await self._inbox.get())
@@ -131,7 +138,10 @@ class ControlLoop:
             if held_s < self._lease_s / 3:
                 return
         self._seq += 1
-        lease = Lease(self._seq, decision.at, self._lease_s, decision.setpoint, by_hand)
+        duration_s = self._lease_s
+        if decision.boost_until is not None:  # whoever boosts when we have died shall stop then
+            duration_s = min(duration_s, (decision.boost_until - decision.at).total_seconds())
+        lease = Lease(self._seq, decision.at, duration_s, decision.setpoint, by_hand)
         self._leases.put(lease)
         self._feed.publish(lease)
 
