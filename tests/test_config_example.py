@@ -11,12 +11,22 @@ from pvcharge import config
 from pvcharge.control import ControlSettings
 from pvcharge.drivers.solaredge import SolarEdgeSettings
 from pvcharge.drivers.wattpilot import WattpilotSettings
+from pvcharge.history.influx_settings import InfluxSettings
+from pvcharge.history.settings import HistorySettings
 from pvcharge.log import LogSettings
 from pvcharge.mqtt.settings import MqttSettings
 from pvcharge.tasks.charger_task import EdgeSettings
+from pvcharge.web.settings import WebSettings
 from support.settings import charger_settings
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
+SECRETS = (
+    "solaredge-client-secret",
+    "solaredge-api-key",
+    "wattpilot-password",
+    "mqtt-password",
+    "influx-token",
+)
 MODELS: dict[str, type[BaseModel]] = {
     "site": config.SiteSettings,
     "inverter": SolarEdgeSettings,
@@ -24,6 +34,9 @@ MODELS: dict[str, type[BaseModel]] = {
     "control": ControlSettings,
     "edge": EdgeSettings,
     "mqtt": MqttSettings,
+    "history": HistorySettings,
+    "influxdb": InfluxSettings,
+    "web": WebSettings,
     "log": LogSettings,
 }
 
@@ -31,7 +44,13 @@ MODELS: dict[str, type[BaseModel]] = {
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
     """Return a copy of the example with the secret files that it names."""
-    for name in ("solaredge-client-secret", "solaredge-api-key", "wattpilot-password", "mqtt-password"):
+    for name in (
+        "solaredge-client-secret",
+        "solaredge-api-key",
+        "wattpilot-password",
+        "mqtt-password",
+        "influx-token",
+    ):
         (tmp_path / name).write_text("secret\n")
         (tmp_path / name).chmod(0o600)
     return Path(shutil.copy(EXAMPLE, tmp_path))
@@ -56,11 +75,12 @@ def test_every_commented_setting_is_valid_and_shows_its_default(example: Path) -
     after = config.load(example)
     assert after.control.car_energy_price == before.control.replacement_price
     assert after.control == before.control.model_copy(update={"car_energy_price": 0.19})
-    assert (after.site, after.edge, after.log, after.role) == (
+    assert (after.site, after.edge, after.log, after.role, after.history) == (
         before.site,
         before.edge,
         before.log,
         before.role,
+        before.history,
     )
     assert charger_settings(after) == charger_settings(before)
     assert after.inverters[0].settings == before.inverters[0].settings

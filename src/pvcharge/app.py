@@ -96,7 +96,7 @@ class App:
             "control loop": control_loop.run,
             "charger": self._charger_task(charger).run,
             "commands store": store.run,
-            **remember_tasks(config, clock, feed, pollers),
+            **remember_tasks(config, clock, feed, pollers, charger.name),
         }
         if line:
             tasks |= self._front(line, charger.name)

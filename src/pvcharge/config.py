@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from pvcharge.control import ControlSettings
 from pvcharge.drivers.base import CHARGERS, INVERTERS, Driver, UnknownDriverError, find, names
+from pvcharge.history.influx_settings import InfluxSettings
 from pvcharge.history.settings import HistorySettings
 from pvcharge.log import LogSettings
 from pvcharge.mqtt.settings import MqttSettings
@@ -92,6 +93,7 @@ class _File(BaseModel):
     edge: EdgeSettings = EdgeSettings()
     mqtt: dict[str, Any] = Field(default_factory=dict)
     history: HistorySettings = HistorySettings()
+    influxdb: dict[str, Any] = Field(default_factory=dict)
     web: WebSettings | None = None
     log: LogSettings = LogSettings()
 
@@ -137,6 +139,7 @@ class Config:
     edge: EdgeSettings
     mqtt: MqttSettings | None
     history: HistorySettings
+    influxdb: InfluxSettings | None
     web: WebSettings | None
     log: LogSettings
     state_dir: Path
@@ -188,7 +191,8 @@ def build(tables: Mapping[str, Any], path: Path, environment: Mapping[str, Any] 
     }
     _refuse_same_names(devices, problems)
     charger = devices.pop(("charger",), None)
-    mqtt = _table(("mqtt",), merged["mqtt"], MqttSettings, path, problems) if "mqtt" in merged else None
+    mqtt = _maybe_table("mqtt", merged, MqttSettings, path, problems)
+    influxdb = _maybe_table("influxdb", merged, InfluxSettings, path, problems)
     if parsed is None or problems.lines:
         raise ConfigError(problems.lines)
     return Config(
@@ -200,6 +204,7 @@ def build(tables: Mapping[str, Any], path: Path, environment: Mapping[str, Any] 
         edge=parsed.edge,
         mqtt=mqtt,
         history=parsed.history,
+        influxdb=influxdb,
         web=parsed.web,
         log=parsed.log,
         state_dir=parsed.state_dir or default_state_dir(),
@@ -261,6 +266,13 @@ def _device(location: Location, table: Any, path: Path, problems: Problems) -> D
     driver = _driver(KINDS[location[0]], table.get("driver"), location, problems)
     settings = driver and _table(location, table, driver.settings, path, problems)
     return Device(driver, settings) if driver and settings else None
+
+
+def _maybe_table(
+    key: str, merged: Mapping[str, Any], model: type[M], path: Path, problems: Problems
+) -> M | None:
+    """Validate a table that may be left out."""
+    return _table((key,), merged[key], model, path, problems) if key in merged else None
 
 
 def _table(location: Location, table: Any, model: type[M], path: Path, problems: Problems) -> M | None:

@@ -22,7 +22,9 @@ log = structlog.get_logger(__name__)
 CAPACITY = 10_000  # events that wait for a disk that is slow to wake
 
 
-def remember_tasks(config: Config, clock: Clock, feed: Feed, pollers: Sequence[Poller]) -> Tasks:
+def remember_tasks(
+    config: Config, clock: Clock, feed: Feed, pollers: Sequence[Poller], charger: str
+) -> Tasks:
     """Return the tasks that remember, by name.
 
     Args:
@@ -30,6 +32,7 @@ def remember_tasks(config: Config, clock: Clock, feed: Feed, pollers: Sequence[P
         clock: the daemon's time.
         feed: what is remembered.
         pollers: of the inverters, the first of which may be asked for the past.
+        charger: the charger's name.
     """
     if not config.history.enabled:
         return {}
@@ -48,6 +51,12 @@ def remember_tasks(config: Config, clock: Clock, feed: Feed, pollers: Sequence[P
     tasks: Tasks = {"history": recorder.run}
     if pollers:
         tasks["backfill"] = Backfill(archive, clock, _past_of(pollers[0]), config.site.zone).run
+    if config.influxdb is not None:
+        from pvcharge.history.influx import InfluxWriter  # noqa: PLC0415 - slow to load, and for few
+
+        site = config.site.name
+        writer = InfluxWriter(config.influxdb, archive, clock, feed.publish, site=site, charger=charger)
+        tasks["influxdb"] = writer.run
     return tasks
 
 

@@ -10,7 +10,6 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from history.influx_rig import CHARGER, SITE, is_up_to_date
 from pvcharge.clock import SystemClock
 from pvcharge.history.archive import Archive
 from pvcharge.history.influx import InfluxWriter
@@ -29,6 +28,7 @@ from pvcharge.model import (
     Setpoint,
 )
 
+SITE, CHARGER = "home", "box"
 FILE, STOP = "history.db", "stop"
 AT_ONCE = 10  # events in one request
 WRITES_PER_S = 100  # of as many events
@@ -43,6 +43,11 @@ def event(number: int) -> Event:
     if number % 3 == 1:
         return ChargerStatus(at, ChargerState.CHARGING, number / 8, 3, 9.8, Setpoint(3, 10))
     return Decision(at, Setpoint(3, 6 + number % 10), Reason.FOLLOWING, Mode.SURPLUS, surplus_w=number / 4)
+
+
+def is_up_to_date(health: DeviceHealth) -> bool:
+    """Whether the server has all that there was when the writer looked."""
+    return health.ok and health.facts["lag_events"] == 0
 
 
 async def fill(archive: Archive, folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from history.influx_process import CHARGER, SITE, is_up_to_date
 from pvcharge.clock import SystemClock
 from pvcharge.history.archive import Archive
 from pvcharge.history.influx import InfluxWriter
@@ -21,7 +22,6 @@ from pvcharge.history.store import Batch
 from pvcharge.model import DeviceHealth
 from support.broker import HOST
 
-SITE, CHARGER = "home", "box"
 HASTY = Timing(first_retry_s=0.01, retry_cap_s=0.02, hold_s=0.05, tell_s=0.0)
 PATIENCE_S = 10.0
 
@@ -148,11 +148,6 @@ class Rig:
     async def until_told(self, words: str) -> None:
         """Return when health says that something is wrong, in these words."""
         await self.until(lambda: any(words in (health.error or "") for health in self.told))
-
-
-def is_up_to_date(health: DeviceHealth) -> bool:
-    """Whether the server has all that there was."""
-    return health.ok and health.facts["lag_events"] == 0
 
 
 @asynccontextmanager

@@ -64,7 +64,7 @@ async def gaps_of(archive: Archive, now: datetime = NOON) -> list[Gap]:
 
 
 async def test_what_no_reading_covers_is_a_gap(archive: Archive) -> None:
-    """From the first start of the daemon on, up to what the cloud has finished; what the car got tells nothing."""
+    """From the first start on, up to what the cloud has finished; energy of the car alone covers nothing."""
     await cover(archive, NOON - 9 * HOUR, NOON - 5 * HOUR)
     await cover(archive, NOON - 3 * HOUR, NOON - 2 * HOUR)
     await cover(archive, NOON - 5 * HOUR, NOON - 4 * HOUR, CHARGED)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from history.influx_rig import SITE, writing
+from history.influx_process import SITE
+from history.influx_rig import writing
 from history.test_influx_victoria import NOON, ONE_OF_EACH
 from pvcharge.history.points import CODES, SCHEMA, Kind
 from pvcharge.history.rows import Event

@@ -1,7 +1,6 @@
 """Daemon and server are killed at random: in the end the server has what the store holds, once."""
 
 import asyncio
-import os
 import random
 import sqlite3
 import sys
@@ -10,8 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from history import influx_process
-from history.influx_process import AT_ONCE, FILE, STOP
-from history.influx_rig import CHARGER, SITE
+from history.influx_process import AT_ONCE, CHARGER, FILE, SITE, STOP
 from pvcharge.history.points import Lines
 from pvcharge.history.reading import Reader
 from support.victoria import LOST_S, Victoria, expected, running_victoria
@@ -24,8 +22,7 @@ KILLS = 8
 async def start_daemon(folder: Path, victoria: Victoria) -> Process:
     """Start a process that fills a store and sends it on."""
     arguments = [influx_process.__file__, str(folder), victoria.url, str(SETTLE_S)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    return await asyncio.create_subprocess_exec(sys.executable, *arguments, env=environment)
+    return await asyncio.create_subprocess_exec(sys.executable, *arguments)
 
 
 async def kill(daemon: Process) -> None:

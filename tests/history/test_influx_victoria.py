@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from history.influx_rig import CHARGER, SITE, Rig, writing
+from history.influx_process import CHARGER, SITE
+from history.influx_rig import Rig, writing
 from history.samples import flow
 from pvcharge.history.points import SCHEMA, Lines
 from pvcharge.history.rows import Event

@@ -7,7 +7,7 @@ import pytest
 from pvcharge.model import NO_CHARGE, Decision, Mode, Setpoint
 from pvcharge.mqtt import topics
 from pvcharge.tasks.charger_task import GRACE_S, LOOK_S, OnSilence
-from split.house import FULL, LEASE_S, SKEWS_S, House
+from split.house import FULL, LEASE_S, SITE, SKEWS_S, House
 
 pytestmark = pytest.mark.looptime(noop_cycles=1)
 
@@ -315,3 +315,25 @@ async def test_an_ended_boost_that_was_left_at_the_broker_ends_no_later_one(tmp_
         await house.cloud.restart()
         await house.passes(60)
         assert (mode(house), house.box.setpoint) == (Mode.BOOST, FULL)
+
+
+@pytest.mark.parametrize("side", ["edge", "cloud"])
+async def test_a_retained_command_is_no_command(tmp_path: Path, side: str) -> None:
+    """Somebody has published it so by mistake: it is obeyed once by who was there, and never again."""
+    house = House(tmp_path)
+    async with house.running():
+        await charge(house)
+        house.broker.publish(SITE.path(topics.BOOST_SET), "ON", retain=True)
+        assert await house.until(lambda: house.box.setpoint == FULL, AT_ONCE_S) is not None
+        house.command(topics.BOOST_SET, "OFF")
+        await house.passes(10)
+        commanded_s = house.now_s
+        other = house.cloud if side == "edge" else house.edge
+        await other.kill()
+        await house.passes(NOTICED_S)
+        await getattr(house, side).restart()
+        await house.passes(60)
+        other.start()
+        assert await house.until(lambda: house.box.setpoint == AT_10_A, 120) is not None
+        assert FULL not in [setpoint for _, setpoint in house.writes(commanded_s)]
+        assert mode(house) is Mode.SURPLUS

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pvcharge.model import NO_CHARGE, ChargerState, Setpoint
-from pvcharge.tasks.charger_task import OnSilence
-from split.house import LEASE_S, SKEWS_S, House
+from pvcharge.model import NO_CHARGE, ChargerState, Lease, Setpoint
+from pvcharge.mqtt import topics
+from pvcharge.tasks.charger_task import GRACE_S, LOOK_S, OnSilence
+from split.house import LEASE_S, SITE, SKEWS_S, House, by_cloud_s
 from split.test_outages import broker_restarts, cloud_dies, cloud_is_cut, edge_is_cut
 
 pytestmark = pytest.mark.looptime(noop_cycles=1)
@@ -179,6 +180,36 @@ async def test_a_slow_network_delivers_nothing_stale(tmp_path: Path, delay_s: fl
         await house.passes(3)
         assert sum(published.at_s > healed_s for published in house.broker.published) < 50
         assert await house.until(lambda: house.box.setpoint == Setpoint(3, 6), 150) is not None
+
+
+async def test_a_lease_runs_out_from_its_decision_on(tmp_path: Path) -> None:
+    """The time on its way counts."""
+    house = House(tmp_path, skew_s=-90.0)
+    async with house.running():
+        await house.charges(AT_10_A_W)
+        house.broker.delay_s = 12.0
+        await house.passes(120)
+        await house.cloud.kill()
+        runs_out_s = max(by_cloud_s(lease.expires) for _, lease in house.cloud.all(Lease))
+        assert await house.until(lambda: house.box.setpoint == NO_CHARGE, LEASE_S + 20) is not None
+        ((at_s, _),) = house.writes(runs_out_s - LEASE_S)
+        assert runs_out_s - 0.1 <= at_s <= runs_out_s + GRACE_S + LOOK_S + 0.1
+
+
+async def test_a_setpoint_that_comes_twice_is_not_obeyed_twice(tmp_path: Path) -> None:
+    """A broker may deliver again what it is not sure of; by then there may be a later word."""
+    house = House(tmp_path)
+    async with house.running():
+        assert await house.charges(AT_10_A_W) == AT_10_A
+        first = house.broker.on(SITE.path(topics.SETPOINT))[-1]
+        house.roof.surplus_w = 8970.0
+        assert await house.until(lambda: house.box.setpoint == Setpoint(3, 13), 40) is not None
+        later_s = house.now_s
+        assert house.leased(AT_10_A, later_s)  # it is the order that counts, not the age
+        house.broker.publish(SITE.path(topics.SETPOINT), first)
+        await house.passes(10)
+        assert house.writes(later_s) == []
+        assert "does not follow" in house.broker.on(SITE.error(topics.SETPOINT))[-1]
 
 
 async def test_another_car_is_led_afresh(tmp_path: Path) -> None:

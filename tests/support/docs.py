@@ -4,12 +4,16 @@ To write them anew: `PYTHONPATH=tests python -m support.docs`
 """
 
 import re
+import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pvcharge.history.points import SCHEMA
+from pvcharge.history.schema import migrate
 from pvcharge.mqtt.acl import acl
 from pvcharge.mqtt.topics import TOPICS, Namespace, Party
 from pvcharge.values import Kind, values_for
+from pvcharge.web.catalogue import CATALOGUE
 
 DOCS = Path(__file__).parents[2] / "docs"
 SITE = Namespace("pvcharge", "home")
@@ -56,9 +60,65 @@ def values_table() -> str:
     return table(("key", "what", "unit", "value"), rows)
 
 
+def measurements_table() -> str:
+    """Return the table of InfluxDB's measurements."""
+    rows = (
+        (
+            f"`{measurement.name}`",
+            ", ".join(f"`{tag}`" for tag in measurement.tags),
+            f"`{field.name}`",
+            field.kind.value,
+            field.unit,
+            field.meaning,
+        )
+        for measurement in SCHEMA
+        for field in measurement.fields
+    )
+    return table(("measurement", "tags", "field", "type", "unit", "what"), rows)
+
+
+def metrics_table() -> str:
+    """Return the table of Prometheus' metrics."""
+    rows = (
+        (
+            f"`{entry.name}`",
+            ", ".join(f"`{label}`" for label in entry.labels),
+            entry.type.value,
+            entry.what,
+        )
+        for entry in CATALOGUE
+    )
+    return table(("metric", "labels", "type", "what"), rows)
+
+
+def store_table() -> str:
+    """Return the tables of the store with their columns, as SQLite has them."""
+    connection = sqlite3.connect(":memory:")
+    migrate(connection)
+    names = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid"
+    ).fetchall()
+    rows = []
+    for (name,) in names:
+        columns = connection.execute(f"PRAGMA table_info({name})").fetchall()
+        rows.append((f"`{name}`", ", ".join(f"`{column[1]}`" for column in columns)))
+    connection.close()
+    return table(("table", "columns"), rows)
+
+
 def with_tables(text: str) -> str:
     """Return a page with each of its tables made anew."""
-    for name, content in {"topics": topics_table(), "values": values_table()}.items():
+    tables = {
+        "topics": topics_table,
+        "values": values_table,
+        "measurements": measurements_table,
+        "metrics": metrics_table,
+        "store": store_table,
+    }
+    for name, make in tables.items():
+        if f"<!-- {name} -->" not in text:
+            continue
+        content = make()
         begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
         text = re.sub(
             re.escape(begin) + ".*?" + re.escape(end),
@@ -71,8 +131,11 @@ def with_tables(text: str) -> str:
 
 def generated() -> dict[Path, str]:
     """Return what must stand in each file."""
-    page = DOCS / "mqtt.md"
-    return {page: with_tables(page.read_text(encoding="utf-8")), DOCS / "mosquitto" / "acl": acl(SITE)}
+    pages = (DOCS / "mqtt.md", DOCS / "data.md")
+    return {
+        **{page: with_tables(page.read_text(encoding="utf-8")) for page in pages},
+        DOCS / "mosquitto" / "acl": acl(SITE),
+    }
 
 
 if __name__ == "__main__":
