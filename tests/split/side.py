@@ -56,6 +56,7 @@ class Side:
 
     Attributes:
         events: all that its feed has seen, with the loop's time.
+        started_s: when it was started last, by the loop's time.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Side:
         self.config = config
         self.clock = clock
         self.events: list[tuple[float, Event]] = []
+        self.started_s = 0.0
         self._broker = broker
         self._sever = sever
         self._reachable = True
@@ -78,7 +80,9 @@ class Side:
         context.run(process.set, self.config.role)
         app = App(self.config, self.clock, connect=self._connect)
         app.feed = Timeline(self.events)
-        self._task = asyncio.get_running_loop().create_task(app.run(), context=context)
+        loop = asyncio.get_running_loop()
+        self.started_s = loop.time()
+        self._task = loop.create_task(app.run(), context=context)
 
     async def stop(self) -> None:
         """Stop it well, if it runs.

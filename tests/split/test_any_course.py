@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pvcharge.model import Decision, Mode, Setpoint
+from pvcharge.model import Decision, Lease, Mode, Setpoint
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.heartbeat import PERIOD_S, PERIODS
-from pvcharge.tasks.charger_task import OnSilence
-from split.house import FULL, SKEWS_S, House, live
+from pvcharge.tasks.charger_task import GRACE_S, LOOK_S, OnSilence
+from split.house import FULL, SKEWS_S, House, by_cloud_s, live
 from split.test_outages import SILENT
 from support.fake_bus import SESSION_S
 
@@ -21,6 +21,7 @@ CLOCK_ERROR_S = (
     PERIODS * PERIOD_S / 2
 )  # where one way of a heartbeat takes all the time it may, the other none
 SETTLED_S = 180.0
+NOTICED_S = 10  # by a process that stood still, what the time is
 
 Happening = tuple[str, tuple[Any, ...]]
 
@@ -86,6 +87,8 @@ class Hour:
         async with house.running():
             for pause_s, (name, arguments) in course:
                 await house.passes(pause_s)
+                if pause_s >= NOTICED_S:
+                    self._check_silence()
                 await getattr(self, name)(*arguments)
             house.heal()
             await house.passes(SETTLED_S)
@@ -96,6 +99,16 @@ class Hour:
             assert not house.told(topics.EDGE_BOOST)
         for at_s, setpoint in house.writes():
             assert self._may_be_written(setpoint, at_s), f"{setpoint} at {at_s:.1f} s"
+
+    def _check_silence(self) -> None:
+        """Check that an edge which has done something by now does not go on when all leases have run out."""
+        house, silent, now_s = self.house, SILENT[self._on_silence], self.house.now_s
+        if silent is None or not house.edge.runs or not house.writes(house.edge.started_s):
+            return
+        ends_s = [by_cloud_s(lease.expires) + CLOCK_ERROR_S for _, lease in house.cloud.all(Lease)]
+        ends_s += [to_s for _, to_s in self._boosts]
+        if now_s >= max(ends_s) + GRACE_S + LOOK_S:
+            assert house.box.setpoint == silent
 
     def _may_be_written(self, setpoint: Setpoint, at_s: float) -> bool:
         if setpoint == SILENT[self._on_silence] or self.house.leased(setpoint, at_s, CLOCK_ERROR_S):
