@@ -19,7 +19,7 @@ from pathlib import Path
 from pvcharge import log
 from pvcharge.clock import SystemClock
 from pvcharge.history.archive import FILE, Archive
-from pvcharge.history.recorder import About, Recorder
+from pvcharge.history.recorder import About, Events, Recorder
 from pvcharge.history.rows import Event
 from pvcharge.history.sessions import Prices
 from pvcharge.history.settings import HistorySettings
@@ -84,17 +84,19 @@ def events(second: int, at: datetime) -> list[Event]:
 class Silent:
     """Events that never come: the benchmark hands them over itself."""
 
+    dropped = 0
+
     async def __aiter__(self) -> AsyncIterator[object]:
         await asyncio.Event().wait()
         yield None
 
 
-def make_recorder(archive: Archive, clock: BenchClock | SystemClock, source: object, feed: Feed) -> Recorder:
+def make_recorder(archive: Archive, clock: BenchClock | SystemClock, source: Events, feed: Feed) -> Recorder:
     """Return a recorder as the daemon has it."""
     return Recorder(
         archive,
         clock,
-        source,  # type: ignore[arg-type]
+        source,
         feed.publish,
         about=About("bench", "{}"),
         settings=HistorySettings(),

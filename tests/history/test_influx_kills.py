@@ -15,8 +15,8 @@ from pvcharge.history.reading import Reader
 from support.victoria import LOST_S, Victoria, expected, running_victoria
 
 BATCHES = 1000
-SETTLE_S = LOST_S + 0.5
-KILLS = 8
+SETTLE_S = LOST_S + 2.0
+KILLS = 7
 
 
 async def start_daemon(folder: Path, victoria: Victoria) -> Process:

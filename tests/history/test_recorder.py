@@ -1,6 +1,7 @@
 """The recorder: what the feed brings is written; what the disk does not take waits, control does not."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from pvcharge.history.recorder import About, Recorder
 from pvcharge.history.rows import Event
 from pvcharge.history.sessions import Prices
 from pvcharge.history.settings import HistorySettings
-from pvcharge.history.store import Store
+from pvcharge.history.store import Batch, Store
 from pvcharge.model import ChargerState, ChargerStatus, DeviceHealth, EnergyTotals, PowerFlow, Session
 from pvcharge.tasks.feed import Feed
 from support.disk import small_disk
@@ -214,6 +215,33 @@ async def test_a_disk_that_is_broken_from_the_start_stops_nobody(tmp_path: Path)
     reader.close()
 
 
+async def test_a_file_that_is_set_aside_takes_its_beginning_with_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new one names the start too, and a replay is told that it lacks something."""
+    async with rig.running():
+        rig.see(*(flow(second) for second in range(100)))
+        await asyncio.sleep(0.2)
+        write = Store.write
+
+        def find_damage(_: Store, __: Batch) -> EnergyTotals:
+            monkeypatch.setattr(Store, "write", write)
+            error = sqlite3.DatabaseError("database disk image is malformed")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
+
+        monkeypatch.setattr(Store, "write", find_damage)
+        rig.see(flow(200))
+        await asyncio.sleep(0.5)
+    reader = Reader.open(rig.path)
+    (run,) = reader.runs()
+    assert run.first_seq == 1
+    health = [event for _, event in reader.events(kinds=[DeviceHealth])]
+    reader.close()
+    assert rig.flows() == [flow(200)]
+    assert any(isinstance(event, DeviceHealth) and event.facts["dropped"] for event in health)
+
+
 async def test_health_that_repeats_itself_is_kept_once(rig: Rig) -> None:
     """A device says that it is well at every reading."""
 
@@ -223,13 +251,14 @@ async def test_health_that_repeats_itself_is_kept_once(rig: Rig) -> None:
 
     async with rig.running():
         rig.see(*(health(second, ok=True) for second in range(100)))
-        rig.see(health(100, ok=False), health(101, ok=False), health(800, ok=False), health(801, ok=True))
+        rig.see(health(100, ok=False), health(101, ok=False), health(800, ok=False), health(801, ok=False))
+        rig.see(health(802, ok=True))
         await asyncio.sleep(0.2)
     reader = Reader.open(rig.path)
     kept = [event for _, event in reader.events(kinds=[DeviceHealth])]
     reader.close()
     of_roof = [event.at for event in kept if isinstance(event, DeviceHealth) and event.name == "roof"]
-    assert [(at - NOON).total_seconds() for at in of_roof] == [0, 100, 800, 801]
+    assert [(at - NOON).total_seconds() for at in of_roof] == [0, 100, 800, 802]
 
 
 async def test_a_session_is_kept_when_the_car_goes(rig: Rig) -> None:

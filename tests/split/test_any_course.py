@@ -133,7 +133,7 @@ HAPPENINGS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
 happenings = st.one_of(*(st.tuples(st.just(name), HAPPENINGS[name]) for name in HAPPENINGS))
 
 
-@settings(max_examples=8)
+@settings(max_examples=6)
 @given(
     st.lists(st.tuples(st.integers(0, 300), happenings), max_size=12),
     st.sampled_from(OnSilence),

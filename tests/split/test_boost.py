@@ -69,7 +69,7 @@ async def test_on_and_off(tmp_path: Path, skew_s: float) -> None:
     async with house.running():
         await charge(house)
         await boost(house, "ON")
-        await house.passes(90)
+        await house.passes(60)
         assert house.box.setpoint == FULL
         assert (mode(house), house.told(topics.BOOST)) == (Mode.BOOST, "ON")
         house.command(topics.BOOST_SET, "OFF")

@@ -65,7 +65,6 @@ OUTAGES = (
     Outage(edge_is_cut, OnSilence.STOP, -90.0, SHORT_S),
     Outage(cloud_is_cut, OnSilence.STOP, -90.0),
     Outage(cloud_is_cut, OnSilence.BOOST, 90.0, SHORT_S),
-    Outage(cloud_is_cut, OnSilence.BOOST, 0.0),
     Outage(broker_restarts, OnSilence.MINIMUM, -90.0),
     Outage(cloud_dies, OnSilence.STOP, 90.0),
     Outage(cloud_dies, OnSilence.KEEP, 0.0),

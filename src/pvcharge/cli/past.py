@@ -14,6 +14,7 @@ from pvcharge.cli.main import UsageError
 from pvcharge.cli.options import DEFAULT_CONFIG
 from pvcharge.history.archive import FILE
 from pvcharge.history.reading import Reader
+from pvcharge.history.schema import NewerFileError
 
 WORDS = {"yesterday": -1, "today": 0}
 
@@ -79,7 +80,7 @@ def opened(args: argparse.Namespace) -> Iterator[Past]:
     _look_for(path)
     try:
         reader = Reader.open(path)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, NewerFileError) as error:
         raise UsageError(f"{path}: {error}; is it a store of this version of pvcharge?") from error
     try:
         yield Past(reader, zone)

@@ -53,7 +53,7 @@ class InfluxSettings(BaseModel):
     batch_events: int = Field(5000, ge=1, le=50_000, description="the most in one request")
     timeout_s: float = Field(10.0, gt=0, le=300, description="for an answer, in real seconds")
     settle_s: float = Field(
-        20.0, ge=0, le=3600, description="after that, in real seconds, what the server has taken outlives it"
+        30.0, ge=0, le=3600, description="after that, in real seconds, what the server has taken outlives it"
     )
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pvcharge.history.rows import TABLES, Event, Table, from_us, to_us
+from pvcharge.history.schema import migrations, version_of
 from pvcharge.model import EnergyTotals, Session
 
 BUSY_S = 5.0  # for another process that is writing just now
@@ -76,16 +77,16 @@ class Reader:
         """Open a file for reading.
 
         Raises:
-            sqlite3.Error: there is no such file, or it is no store of this version.
+            NewerFileError: it is of a later version.
+            sqlite3.Error: there is no such file, or it is no store of today's version.
         """
         connection = connect(path, "ro")
         try:
-            reader = cls(connection)
-            reader.runs()
+            _check_today(connection)
+            return cls(connection)
         except BaseException:
             connection.close()
             raise
-        return reader
 
     def close(self) -> None:
         """Close the file."""
@@ -175,6 +176,11 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     """Open a file that is there; `mode` is `rw` or `ro`. Whoever uses it sees to one thread at a time."""
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+
+
+def _check_today(connection: sqlite3.Connection) -> None:
+    if version_of(connection) < len(migrations()):
+        raise sqlite3.DatabaseError("file is of an older version; start the daemon once")
 
 
 def _merged(tables: list[Iterator[Entry]]) -> Iterator[Entry]:

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -43,6 +43,16 @@ class About:
     settings: str
 
 
+class Events(Protocol):
+    """A subscription of the feed."""
+
+    dropped: int  # events that it has lost, because we were too slow
+
+    def __aiter__(self) -> AsyncIterator[object]:
+        """Yield the events."""
+        ...
+
+
 class Recorder:
     """Follows the feed, and writes what it brings in batches.
 
@@ -63,7 +73,7 @@ class Recorder:
         self,
         archive: Archive,
         clock: Clock,
-        events: AsyncIterable[object],
+        events: Events,
         publish: Callable[[EnergyTotals | Session | DeviceHealth], None],
         *,
         about: About,
@@ -83,7 +93,9 @@ class Recorder:
         self._waiting: deque[Event] = deque()
         self._buckets = Buckets(zone)
         self._started_at = clock.now()
-        self._begun = False  # this start has been written down
+        self._noted_in: Store | None = None  # where this start has been written down
+        self._written = 0  # events in the present file
+        self._lost = 0  # events that a replay of the present file will miss
         self._failures = 0
         self._dropped = 0
         self._since = clock.now()
@@ -139,8 +151,9 @@ class Recorder:
     def _is_repeat(self, health: DeviceHealth) -> bool:
         """Whether it tells nothing that is worth a row: a device says that it is well at every reading."""
         kept = self._health.get(health.name)
-        if kept and (kept.ok, kept.error) == (health.ok, health.error):
-            return (health.at - kept.at).total_seconds() < SAME_HEALTH_EVERY_S
+        same = kept is not None and (kept.ok, kept.error) == (health.ok, health.error)
+        if kept is not None and same and (health.at - kept.at).total_seconds() < SAME_HEALTH_EVERY_S:
+            return True
         self._health[health.name] = health
         return False
 
@@ -178,11 +191,17 @@ class Recorder:
         return True
 
     def _put(self, store: Store, batch: Batch) -> EnergyTotals:
-        """Write a batch, the first one after a note of our start; in the archive's thread."""
-        if not self._begun:
-            store.begin_run(self._started_at, self._about.version, self._about.settings)
-            self._begun = True
-        return store.write(batch)
+        """Write a batch, the first one of a file after a note of our start; in the archive's thread."""
+        if self._noted_in is not store:
+            runs = store.runs()
+            if not runs or runs[-1].started_at != self._started_at:
+                store.begin_run(self._started_at, self._about.version, self._about.settings)
+                self._lost += self._written  # what stands in a file that has been set aside
+                self._written = 0
+            self._noted_in = store
+        totals = store.write(batch)
+        self._written += len(batch.events)
+        return totals
 
     def _tell(self, totals: EnergyTotals) -> None:
         if self._totals_at is None or (totals.at - self._totals_at).total_seconds() >= TOTALS_EVERY_S:
@@ -205,7 +224,8 @@ class Recorder:
             self._publish_health(None)
 
     def _publish_health(self, error: str | None) -> None:
-        facts: dict[str, float | str] = {"waiting": len(self._waiting), "dropped": self._dropped}
+        dropped = self._dropped + self._lost + self._events.dropped
+        facts: dict[str, float | str] = {"waiting": len(self._waiting), "dropped": dropped}
         now = self._clock.now()
         self._publish(DeviceHealth(NAME, now, ok=error is None, since=self._since, error=error, facts=facts))
 

@@ -16,6 +16,22 @@ def migrations() -> list[str]:
     return [path.read_text(encoding="utf-8") for path in sorted(folder.iterdir(), key=lambda it: it.name)]
 
 
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the version of a file, 0 for an empty one.
+
+    Raises:
+        NewerFileError: the file is from a later version.
+        sqlite3.Error: it cannot be read, or is no database of ours.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if version > len(migrations()):
+        raise NewerFileError(f"it is of version {version}, and we know {len(migrations())}")
+    if version and application != APPLICATION_ID:
+        raise sqlite3.DatabaseError("file is not a database of pvcharge")
+    return int(version)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a file up to date, each step in a transaction of its own; a new file gets all of them.
 
@@ -24,12 +40,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         sqlite3.Error: it cannot be read or written, or is no database of ours.
     """
     scripts = migrations()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    if version > len(scripts):
-        raise NewerFileError(f"it is of version {version}, and we know {len(scripts)}")
-    if version and application != APPLICATION_ID:
-        raise sqlite3.DatabaseError("file is not a database of pvcharge")
+    version = version_of(connection)
     if not version:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # can be chosen for an empty file only
     for number, script in enumerate(scripts[version:], version + 1):
