@@ -12,8 +12,8 @@ from pvcharge.model import Decision, Lease, Mode, Setpoint
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.heartbeat import PERIOD_S, PERIODS
 from pvcharge.tasks.charger_task import GRACE_S, LOOK_S, OnSilence
+from split.faults import SILENT
 from split.house import FULL, SKEWS_S, House, by_cloud_s, live
-from split.test_outages import SILENT
 from support.fake_bus import SESSION_S
 
 SLOWEST_S = 40.0  # a message

@@ -8,40 +8,13 @@ import pytest
 from pvcharge.model import NO_CHARGE, Lease, Setpoint
 from pvcharge.tasks.charger_task import GRACE_S, LOOK_S, OnSilence
 from split.devices import VOLTAGE_V
+from split.faults import SILENT, broker_restarts, cloud_dies, cloud_is_cut, edge_is_cut
 from split.house import FULL, House, by_cloud_s, live
 
 LONG_S, SHORT_S = 600.0, 100.0  # both beyond a lease
 BACK_WITHIN_S = 60.0
 BEFORE, AFTER = Setpoint(3, 10), Setpoint(3, 13)  # what the surplus asks for
 BEFORE_W, AFTER_W = 6900.0, 8970.0
-SILENT: dict[OnSilence, Setpoint | None] = {
-    OnSilence.STOP: NO_CHARGE,
-    OnSilence.MINIMUM: Setpoint(1, 6),
-    OnSilence.KEEP: None,
-    OnSilence.BOOST: FULL,
-}
-
-
-async def edge_is_cut(house: House) -> None:
-    """Lose the line between edge and broker."""
-    house.edge.cut()
-
-
-async def cloud_is_cut(house: House) -> None:
-    """Lose the line between cloud and broker."""
-    house.cloud.cut()
-
-
-async def broker_restarts(house: House) -> None:
-    """Lose the broker with all that it knew."""
-    house.broker.restart_without_state()
-    house.edge.cut()
-    house.cloud.cut()
-
-
-async def cloud_dies(house: House) -> None:
-    """Lose the cloud's process."""
-    await house.cloud.kill()
 
 
 @dataclass(frozen=True)

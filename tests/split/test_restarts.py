@@ -8,18 +8,13 @@ import pytest
 from pvcharge.model import NO_CHARGE, ChargerState, Lease, Setpoint
 from pvcharge.mqtt import topics
 from pvcharge.tasks.charger_task import GRACE_S, LOOK_S, OnSilence
+from split.faults import broker_restarts, cloud_dies, cloud_is_cut, edge_dies, edge_is_cut
 from split.house import LEASE_S, SITE, SKEWS_S, House, by_cloud_s
-from split.test_outages import broker_restarts, cloud_dies, cloud_is_cut, edge_is_cut
 
 pytestmark = pytest.mark.looptime(noop_cycles=1)
 
 AT_10_A, AT_10_A_W = Setpoint(3, 10), 6900.0
 MINIMUM = Setpoint(1, 6)
-
-
-async def edge_dies(house: House) -> None:
-    """Lose the edge's process."""
-    await house.edge.kill()
 
 
 @pytest.mark.parametrize(
