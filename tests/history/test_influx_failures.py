@@ -220,10 +220,10 @@ async def test_a_token_is_nowhere_to_be_read(tmp_path: Path, influx: Influx, log
 async def test_missing_package_is_told_of(
     tmp_path: Path, influx: Influx, logs: Logs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is an extra, and only who has configured InfluxDB needs it."""
+    """As where a distribution has left it out; only who has configured InfluxDB needs it."""
     monkeypatch.setitem(sys.modules, "influxdb_client", None)
     async with writing(tmp_path, influx.url, flow(0)) as rig:
-        await rig.until_told("pip install 'pvcharge[influxdb]'")
+        await rig.until_told("pip install 'influxdb-client[async]'")
     assert loud(logs) == [("error", "points cannot be sent; they wait in the store")]
 
 

@@ -199,7 +199,7 @@ async def test_what_the_store_had_to_forget_counts_as_dropped(tmp_path: Path, in
 
 
 def test_the_client_is_loaded_only_when_it_is_used() -> None:
-    """It takes a second, and who has no InfluxDB need not install it."""
+    """It takes a second."""
     check = "import sys, pvcharge.history.influx; sys.exit('influxdb_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0  # noqa: S603 - our own
 

@@ -91,7 +91,7 @@ class Server:
             package = await asyncio.to_thread(import_module, "influxdb_client")
             api = await asyncio.to_thread(import_module, "influxdb_client.client.influxdb_client_async")
         except ImportError as error:
-            hint = "pip install 'pvcharge[influxdb]'"
+            hint = "pip install 'influxdb-client[async]'"
             raise WriteError(f"the package influxdb-client is missing: {hint}", refused=True) from error
         try:
             tls = await asyncio.to_thread(ssl.create_default_context, cafile=self._settings.ca_file)

@@ -1,9 +1,9 @@
 """Up to where what a server has acknowledged outlives its sudden death.
 
-An InfluxDB has synced what it acknowledges. VictoriaMetrics has not: it gathers for 1 s, and every 5 s writes
-what is at least 5 s old, so that kill -9 costs the last 11 s and the time of the writing (1.79; 9.8 s were the
-most in 84 kills). So something settles when the server answers a request that was sent a while after, over the
-same connection: a server that dies takes its connections with it.
+An InfluxDB has synced what it acknowledges. VictoriaMetrics has not: it gathers for 1 s, and every 5 s
+writes what is at least 5 s old, so that kill -9 costs the last 11 s and the time of the writing (1.79; 9.8 s
+were the most in 84 kills). So something settles when the server answers a request that was sent a while
+after, over the same connection: a server that dies takes its connections with it.
 
 Two bounds remain. A proxy that keeps its connection to us hides a server which dies and comes back between
 two of our requests. And where idle connections end again and again, they are no longer taken for the server's
