@@ -11,7 +11,7 @@ from pvcharge import config
 from pvcharge.control import ControlSettings
 from pvcharge.drivers.solaredge import SolarEdgeSettings
 from pvcharge.drivers.wattpilot import WattpilotSettings
-from pvcharge.history.influx_settings import InfluxSettings
+from pvcharge.history.influx.settings import InfluxSettings
 from pvcharge.history.settings import HistorySettings
 from pvcharge.log import LogSettings
 from pvcharge.mqtt.settings import MqttSettings

@@ -108,6 +108,10 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {"role": "cloud", "mqtt.host": "x"},
         "[charger]: belongs into the edge's configuration; the cloud reaches it through [mqtt]",
     ),
+    (
+        {"history.enabled": False, "influxdb.url": "http://localhost:8086"},
+        "[influxdb]: needs the history, of which it is sent; set enabled = true in [history]",
+    ),
     ({"site.latitude": MISSING}, "[site] latitude: is missing"),
     ({"charger.host": MISSING}, "[charger] host: is missing"),
     ({"charger.driver": MISSING}, "[charger] driver: is missing; installed are: wattpilot"),

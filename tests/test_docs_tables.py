@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pvcharge.cli.main import COMMANDS
-from pvcharge.history.points import SCHEMA
+from pvcharge.history.influx.points import SCHEMA
 from pvcharge.mqtt.topics import TOPICS
 from pvcharge.values import values_for
 from pvcharge.web.catalogue import CATALOGUE

@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from pvcharge.control import ControlSettings
 from pvcharge.drivers.base import CHARGERS, INVERTERS, Driver, UnknownDriverError, find, names
-from pvcharge.history.influx_settings import InfluxSettings
+from pvcharge.history.influx.settings import InfluxSettings
 from pvcharge.history.settings import HistorySettings
 from pvcharge.log import LogSettings
 from pvcharge.mqtt.settings import MqttSettings
@@ -186,6 +186,8 @@ def build(tables: Mapping[str, Any], path: Path, environment: Mapping[str, Any] 
     except ValidationError as error:
         problems.add_errors(error, _File)
     _check_role(merged, problems)
+    if parsed is not None and parsed.influxdb and not parsed.history.enabled:
+        problems.add(("influxdb",), "needs the history, of which it is sent; set enabled = true in [history]")
     devices = {
         location: _device(location, table, path, problems) for location, table in _device_tables(merged)
     }

@@ -52,7 +52,7 @@ def remember_tasks(
     if pollers:
         tasks["backfill"] = Backfill(archive, clock, _past_of(pollers[0]), config.site.zone).run
     if config.influxdb is not None:
-        from pvcharge.history.influx import InfluxWriter  # noqa: PLC0415 - slow to load, and for few
+        from pvcharge.history.influx.writer import InfluxWriter  # noqa: PLC0415 - slow to load, and for few
 
         site = config.site.name
         writer = InfluxWriter(config.influxdb, archive, clock, feed.publish, site=site, charger=charger)

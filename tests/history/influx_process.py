@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pvcharge.clock import SystemClock
 from pvcharge.history.archive import Archive
-from pvcharge.history.influx import InfluxWriter
-from pvcharge.history.influx_condition import Timing
-from pvcharge.history.influx_settings import InfluxSettings
+from pvcharge.history.influx.condition import Timing
+from pvcharge.history.influx.settings import InfluxSettings
+from pvcharge.history.influx.writer import InfluxWriter
 from pvcharge.history.rows import Event
 from pvcharge.history.store import Batch, Store
 from pvcharge.model import (

@@ -8,8 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from pvcharge.history.errors import StoreError
-from pvcharge.history.influx_condition import STEADY_S, Condition, Figures, Timing
-from pvcharge.history.influx_server import WriteError
+from pvcharge.history.influx.condition import STEADY_S, Condition, Figures, Timing
+from pvcharge.history.influx.server import WriteError
 from pvcharge.model import DeviceHealth
 from tasks.fakes import VirtualClock
 

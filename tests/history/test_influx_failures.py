@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from history.influx_rig import HASTY, Influx, Request, running_influx, writing
 from history.samples import flow
 from pvcharge.history.errors import StoreError
-from pvcharge.history.influx_condition import Timing
+from pvcharge.history.influx.condition import Timing
 from pvcharge.history.store import Store
 from support.broker import HOST, free_port
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from history import influx_process
 from history.influx_process import AT_ONCE, CHARGER, FILE, SITE, STOP
-from pvcharge.history.points import Lines
+from pvcharge.history.influx.points import Lines
 from pvcharge.history.reading import Reader
 from support.victoria import LOST_S, Victoria, expected, running_victoria
 

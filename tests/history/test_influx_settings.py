@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from pvcharge.history.influx_settings import InfluxSettings
+from pvcharge.history.influx.settings import InfluxSettings
 
 TOKEN = "my-secret-token"
 REMOTE = "http://influx.example:8086"

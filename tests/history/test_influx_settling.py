@@ -1,6 +1,6 @@
 """What a server has acknowledged, and what it keeps of that when it dies."""
 
-from pvcharge.history.influx_settling import MOST_BREAKS, Settling
+from pvcharge.history.influx.settling import MOST_BREAKS, Settling
 
 
 def acknowledge(settling: Settling, seq: int, at_s: float, connection: int = 1) -> int | None:

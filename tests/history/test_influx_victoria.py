@@ -11,7 +11,7 @@ import pytest
 from history.influx_process import CHARGER, SITE
 from history.influx_rig import Rig, writing
 from history.samples import flow
-from pvcharge.history.points import SCHEMA, Lines
+from pvcharge.history.influx.points import SCHEMA, Lines
 from pvcharge.history.rows import Event
 from pvcharge.model import (
     ChargerState,

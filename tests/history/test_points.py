@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from influxdb_client.client.write.point import Point as TheirPoint
 
 from history.samples import decisions, events, sessions
-from pvcharge.history.points import (
+from pvcharge.history.influx.points import (
     CODES,
     MODE_CODES,
     REASON_CODES,

@@ -242,6 +242,22 @@ async def test_a_file_that_is_set_aside_takes_its_beginning_with_it(
     assert any(isinstance(event, DeviceHealth) and event.facts["dropped"] for event in health)
 
 
+async def test_after_a_crash_it_goes_on(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The supervisor starts it again, with the same store."""
+
+    async def crash(_: Recorder) -> None:
+        raise RuntimeError("out of order")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Recorder, "_prune", crash)
+        with pytest.RaisesGroup(RuntimeError):
+            await rig.recorder.run()
+    async with rig.running():
+        rig.see(flow(0))
+        await asyncio.sleep(0.2)
+    assert rig.flows() == [flow(0)]
+
+
 async def test_health_that_repeats_itself_is_kept_once(rig: Rig) -> None:
     """A device says that it is well at every reading."""
 

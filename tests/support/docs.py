@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pvcharge.history.points import SCHEMA
+from pvcharge.history.influx.points import SCHEMA
 from pvcharge.history.schema import migrate
 from pvcharge.mqtt.acl import acl
 from pvcharge.mqtt.topics import TOPICS, Namespace, Party

@@ -21,13 +21,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from pvcharge.history.influx_settings import InfluxSettings
+from pvcharge.history.influx.settings import InfluxSettings
 from support.broker import HOST, free_port
 from support.services import require
 
 PACKAGE = "victoria-metrics"
 LOST_S = (
-    11.0  # what it has taken within so long before a kill may be lost, see `pvcharge.history.influx_settling`
+    11.0  # what it has taken within so long before a kill may be lost, see `pvcharge.history.influx.settling`
 )
 _READY_S = 10.0
 _STOP_S = 10.0

@@ -111,8 +111,9 @@ class Recorder:
                 group.create_task(self._follow(), name="history: follow")
                 group.create_task(self._write(), name="history: write")
                 group.create_task(self._prune(), name="history: prune")
-        finally:
+        except asyncio.CancelledError:
             await self._say_goodbye()
+            raise
 
     async def _load(self) -> None:
         """Go on counting where an earlier daemon has stopped."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import aiohttp
 
-from pvcharge.history.influx_settings import InfluxSettings
+from pvcharge.history.influx.settings import InfluxSettings
 
 # A server's word that it has taken a batch but for so many points. Some 2.x say so with status 500; with
 # `dropped=0` 1.x says that it could not read some.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pydantic import with_config
 
-from pvcharge.history.integral import HOUR_S, Rhythm
+from pvcharge.history.energy.integral import HOUR_S, Rhythm
 from pvcharge.history.saved import STRICT, NotNegative, Time, seconds
 from pvcharge.model import ChargerStatus
 

@@ -17,11 +17,11 @@ import structlog
 
 from pvcharge.history.archive import Archive
 from pvcharge.history.errors import StoreError
-from pvcharge.history.influx_condition import NAME, Condition, Figures, Timing
-from pvcharge.history.influx_server import RejectionError, Server, WriteError
-from pvcharge.history.influx_settings import InfluxSettings
-from pvcharge.history.influx_settling import Settling
-from pvcharge.history.points import Lines, Point, line
+from pvcharge.history.influx.condition import NAME, Condition, Figures, Timing
+from pvcharge.history.influx.points import Lines, Point, line
+from pvcharge.history.influx.server import RejectionError, Server, WriteError
+from pvcharge.history.influx.settings import InfluxSettings
+from pvcharge.history.influx.settling import Settling
 from pvcharge.history.reading import Entry
 from pvcharge.history.rows import Event
 from pvcharge.history.store import Store

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import with_config
 
-from pvcharge.history.charged import ChargerEnergy, Mark, Step
-from pvcharge.history.integral import PowerIntegral
-from pvcharge.history.running import Running, Unplugged
+from pvcharge.history.energy.charged import ChargerEnergy, Mark, Step
+from pvcharge.history.energy.integral import PowerIntegral
 from pvcharge.history.saved import STRICT, NotNegative, Saved, Time
-from pvcharge.history.solar import EnergyCurve, SolarPart
+from pvcharge.history.sessions.running import Running, Unplugged
+from pvcharge.history.sessions.solar import EnergyCurve, SolarPart
 from pvcharge.model import ChargerState, ChargerStatus, Decision, PowerFlow, Session
 
 UNKNOWN_REASON = "unknown"  # of a pause before the first decision

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from pydantic import with_config
 
-from pvcharge.history.charged import CHARGES_W, NOISE_WH, Step, possible_wh
+from pvcharge.history.energy.charged import CHARGES_W, NOISE_WH, Step, possible_wh
 from pvcharge.history.saved import STRICT, NotNegative, Time, seconds
-from pvcharge.history.solar import SolarPart
+from pvcharge.history.sessions.solar import SolarPart
 from pvcharge.model import ChargerState, ChargerStatus
 
 UNSEEN_S = 10 * 3600.0  # how long a car that was found plugged in may have charged before

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import with_config
 
-from pvcharge.history.charged import ChargerEnergy
-from pvcharge.history.integral import PowerIntegral
+from pvcharge.history.energy.charged import ChargerEnergy
+from pvcharge.history.energy.integral import PowerIntegral
 from pvcharge.history.saved import STRICT, Saved
 from pvcharge.model import ChargerStatus, PowerFlow
 

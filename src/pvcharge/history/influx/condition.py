@@ -13,7 +13,7 @@ from logging import ERROR, WARNING
 import structlog
 
 from pvcharge.history.errors import StoreError
-from pvcharge.history.influx_server import WriteError
+from pvcharge.history.influx.server import WriteError
 from pvcharge.model import Clock, DeviceHealth
 
 log = structlog.get_logger(__name__)

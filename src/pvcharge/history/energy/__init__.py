@@ -1,0 +1,5 @@
+"""Energies, integrated once over time."""
+
+from pvcharge.history.energy.meter import EnergyMeter, Increment, Quantity
+
+__all__ = ["EnergyMeter", "Increment", "Quantity"]
