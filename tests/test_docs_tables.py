@@ -22,10 +22,11 @@ def test_generated_parts_are_up_to_date(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == generated()[path]
 
 
-def test_tables_are_complete() -> None:
+@pytest.mark.parametrize("page", [PAGE, DATA], ids=["mqtt", "data"])
+def test_tables_are_complete(page: str) -> None:
     """The generator has found its marks: every topic and every value has a line."""
     for name in [topic.name for topic in TOPICS] + [value.key for value in values_for(["roof"], "box")]:
-        assert re.search(rf"^\| `{name}` \|", PAGE, re.MULTILINE), name
+        assert re.search(rf"^\| `{name}` \|", page, re.MULTILINE), name
 
 
 def test_data_tables_are_complete() -> None:

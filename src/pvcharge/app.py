@@ -74,9 +74,9 @@ class App:
 
     async def _controller(self) -> Tasks:
         """Wire up a controller, which carries out first what the user had commanded before the last stop."""
-        config, clock, feed = self.config, self.clock, self.feed
         from pvcharge.remember import remember_tasks  # noqa: PLC0415 - an edge shall not load it
 
+        config, clock, feed = self.config, self.clock, self.feed
         line = self._line() if config.mqtt else None
         charger = self._charger(line)
         pollers, demands = self._pollers()
