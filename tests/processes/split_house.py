@@ -44,6 +44,10 @@ class SplitHouse:
         """What the car draws."""
         return self.stage.box.power_w
 
+    def has_logged(self, role: str, words: str, times: int = 1) -> bool:
+        """Whether a daemon has said something, so many times over all its lives."""
+        return sum(words in line for line in self.pair.log(role)) >= times
+
     async def publish(self, topic: str, payload: str) -> None:
         """Publish with Mosquitto's own client, as Home Assistant's user."""
         await self._mosquitto("mosquitto_pub", "-q", "1", "-t", topic, "-m", payload)
@@ -120,6 +124,6 @@ async def split_house(folder: Path) -> AsyncIterator[SplitHouse]:
         pair = Pair(stage, folder, tables)
         async with stage.running(), pair.running():
             house = SplitHouse(stage, pair, broker)
-            await house.until(lambda: any("peer is heard" in line for line in pair.log("cloud")), "a meeting")
+            await house.until(lambda: house.has_logged("cloud", "peer is heard"), "a meeting")
             stage.box.plug(stage.car)
             yield house

@@ -55,7 +55,7 @@ async def test_a_dead_cloud_stops_the_car_and_a_new_one_takes_over(tmp_path: Pat
         await house.full_power()
         amps = house.watch_amps()
         await house.pair.start("cloud")
-        await house.until(lambda: house.pair.log("edge")[-1].find("handed over") > 0, "the taking over")
+        await house.until(lambda: house.has_logged("edge", "handed over"), "the taking over")
         assert set(amps) <= {16}
         await house.tells("mode", "boost")
         await house.publish("pvcharge/demo/boost/set", "OFF")
@@ -74,7 +74,7 @@ async def test_a_dead_edge_is_replaced_and_changes_nothing_by_starting(tmp_path:
 
         def is_led_again() -> bool:
             powers.append(house.power_w)
-            return sum("peer is heard" in line for line in house.pair.log("edge")) == 2
+            return house.has_logged("edge", "peer is heard", times=2)
 
         await house.until(is_led_again, "the new edge's meeting with the cloud")
         assert min(powers) > 0.9 * drawn_w
@@ -93,7 +93,7 @@ async def test_a_paused_edge_applies_nothing_old(tmp_path: Path) -> None:
         await asyncio.sleep(3 * LEASE_S)
         amps = house.watch_amps()
         house.pair.processes["edge"].send_signal(signal.SIGCONT)
-        await house.until(lambda: house.pair.log("cloud")[-1].find("recovered") > 0, "the cloud's recovery")
+        await house.until(lambda: house.has_logged("cloud", "recovered"), "the cloud's recovery")
         await house.follows_surplus()
         assert 16 not in amps or house.stage.box.properties["psm"] == 1  # full power is 16 A on three phases
 
