@@ -5,9 +5,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from pvcharge.control import ControlSettings
 from pvcharge.demo import Demo, DemoOptions
-from pvcharge.history.reading import Reader
+from pvcharge.history import backfill
+from pvcharge.history.reading import EnergyRow, Reader
+from pvcharge.history.store import Store
 from pvcharge.model import ChargerStatus, Decision, Lease, PowerFlow
 from pvcharge.sim.trace import Trace
 
@@ -68,3 +72,33 @@ async def test_a_restart_goes_on_counting(tmp_path: Path) -> None:
     assert reader.totals(DAY).charger_wh >= before.charger_wh
     assert reader.totals(DAY).pv_wh >= before.pv_wh
     reader.close()
+
+
+async def test_what_was_missed_is_filled_from_the_inverters_cloud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hours in which the daemon was down, with what the house has really produced, and marked."""
+    monkeypatch.setattr(backfill, "FIRST_S", 60.0)
+    demo = Demo(DemoOptions(300.0), tmp_path)
+    start = demo.stage.start
+    path = tmp_path / "history.db"
+    store = Store.open(path)
+    store.begin_run(start - timedelta(hours=6), "0.1", ControlSettings().model_dump_json())
+    store.close()
+
+    def filled() -> list[EnergyRow]:
+        reader = Reader.open(path)
+        rows = reader.five_minutes(start - timedelta(hours=6), start)
+        reader.close()
+        return [row for row in rows if row.filled]
+
+    async with demo.running():
+        await until(lambda: bool(filled()))
+    rows = filled()
+    assert all(row.covered_s == 300 for row in rows)
+    for row in rows:
+        assert isinstance(row.start, datetime)
+        quarter = row.start.replace(minute=row.start.minute - row.start.minute % 15)
+        mean = demo.stage.house.mean(quarter, quarter + timedelta(minutes=15))
+        assert mean is not None
+        assert row.export_wh - row.import_wh == pytest.approx(-mean.grid_w / 12, abs=0.1)

@@ -4,7 +4,7 @@ import csv
 import gzip
 import json
 import stat
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -62,10 +62,8 @@ def path(tmp_path: Path) -> Path:
     for day, after in enumerate((timedelta(0), timedelta(0.25), 30 * DAY)):
         at = MORNING + after
         seen = [*events(after), session(after)]
-        days = {at.date(): energies(1000.0 + day)}
-        store.write(
-            Batch(at, seen, {at: energies(100.0), at + 5 * MINUTE: energies(101.0)}, days, filled=day == 1)
-        )
+        five_minutes = {at: energies(100.0), at + 5 * MINUTE: energies(101.0)}
+        store.write(Batch(at, seen, five_minutes, filled=day == 1))
     store.close()
     return path
 
@@ -136,8 +134,8 @@ def test_energy_is_summed_by_day_unless_told_otherwise(pvcharge: Run, path: Path
     """By the site's days; what was filled in afterwards is marked."""
     told = rows(pvcharge("export", "energy", "--store", path))
     assert [(row["start"], row["pv_wh"], row["filled"]) for row in told] == [
-        ("2026-06-15", "2001.0", "true"),
-        ("2026-07-15", "1002.0", "false"),
+        ("2026-06-15", "402.0", "true"),
+        ("2026-07-15", "201.0", "false"),
     ]
     assert told == rows(pvcharge("export", "energy", "--by", "day", "--store", path))
 
@@ -145,12 +143,12 @@ def test_energy_is_summed_by_day_unless_told_otherwise(pvcharge: Run, path: Path
 def test_energy_by_month_is_that_of_its_days(pvcharge: Run, path: Path) -> None:
     """Of those in the range."""
     store = Store.open(path)
-    store.write(Batch(MORNING, days={date(2026, 6, 20): energies(500.0)}))
+    store.write(Batch(MORNING, five_minutes={MORNING + 5 * DAY: energies(500.0)}))
     store.close()
     told = array(pvcharge("export", "energy", "--by", "month", "--format", "json", "--store", path))
     assert [(row["start"], row["pv_wh"], row["filled"]) for row in told] == [
-        ("2026-06", 2501.0, True),
-        ("2026-07", 1002.0, False),
+        ("2026-06", 902.0, True),
+        ("2026-07", 201.0, False),
     ]
     since = ("--from", "2026-06-16", "--store", path)
     assert (

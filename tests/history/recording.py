@@ -195,8 +195,7 @@ class Recording:
         energies = new.pv_wh, new.imported_wh, new.exported_wh, 0.0, 0.0, new.charger_wh, 60.0
         begin = self._clock.now() - STEP
         five_minutes = begin - (begin - _NO_TIME) % FIVE_MINUTES
-        day = begin.astimezone(VIENNA).date()
-        self.store.write(Batch(begin, events, {five_minutes: energies}, {day: energies}))
+        self.store.write(Batch(begin, events, {five_minutes: energies}, VIENNA))
 
 
 def sunny_and_cloudy(seed: int = 3) -> SyntheticProfile:

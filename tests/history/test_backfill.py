@@ -108,7 +108,7 @@ async def test_a_gap_is_filled_and_marked(archive: Archive) -> None:
     assert day.filled
     totals = await archive.call(lambda store: store.totals(NOON))
     assert totals.pv_wh == pytest.approx(day.pv_wh)
-    assert totals.pv_wh == pytest.approx(4000 * (10 / 12 + 0.75))
+    assert totals.pv_wh == pytest.approx(4000 * (10 / 12 + 0.75) + 98 * COUNTED[0])
 
 
 async def test_a_gap_is_asked_for_once(archive: Archive) -> None:

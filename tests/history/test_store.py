@@ -2,8 +2,9 @@
 
 import sqlite3
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -69,9 +70,9 @@ def test_energies_add_up(store: Store, path: Path) -> None:
     """By five minutes, by day, and in all; a restart goes on from there."""
     day = date(2026, 6, 15)
     for _ in range(2):
-        store.write(Batch(NOON, five_minutes={NOON: WH}, days={day: WH}))
+        store.write(Batch(NOON, five_minutes={NOON: WH}))
     again = Store.open(path)
-    totals = again.write(Batch(NOON, days={day: WH}, filled=True))
+    totals = again.write(Batch(NOON, five_minutes={NOON - timedelta(hours=1): WH}, filled=True))
     assert (totals.pv_wh, totals.charger_wh) == (4.5, 1.5)
     (five,) = again.five_minutes(NOON, NOON + timedelta(hours=1))
     assert (five.start, five.filled, five.pv_wh, five.covered_s) == (NOON, False, 3.0, 600.0)
@@ -81,11 +82,29 @@ def test_energies_add_up(store: Store, path: Path) -> None:
     again.close()
 
 
+def test_what_was_filled_is_not_counted_again(store: Store) -> None:
+    """An inverter's cloud tells the same hours to a poller that asks later; what the car got counts."""
+    store.write(Batch(NOON, five_minutes={NOON: WH}, filled=True))
+    totals = store.write(Batch(NOON, five_minutes={NOON: WH, NOON + timedelta(minutes=5): WH}))
+    assert (totals.pv_wh, totals.charger_wh) == (3.0, 1.5)
+    first, second = store.five_minutes(NOON, NOON + timedelta(hours=1))
+    assert (first.filled, first.pv_wh, first.charger_wh, first.covered_s) == (True, 1.5, 1.0, 300.0)
+    assert (second.filled, second.pv_wh) == (False, 1.5)
+
+
+def test_a_day_is_that_of_the_site(store: Store) -> None:
+    """Its clock says when it begins."""
+    late = datetime(2026, 6, 15, 22, 30, tzinfo=UTC)
+    store.write(Batch(NOON, five_minutes={late: WH}, zone=ZoneInfo("Europe/Vienna")))
+    (row,) = store.days(date(2026, 6, 1), date(2026, 7, 1))
+    assert row.start == date(2026, 6, 16)
+
+
 def test_a_batch_is_written_whole_or_not_at_all(store: Store) -> None:
     """Energies never count without the state that says up to when they are counted."""
     bad_state = {"energy": {"until": object()}}
     with pytest.raises(TypeError):
-        store.write(Batch(NOON, [flow(0)], days={date(2026, 6, 15): WH}, states=bad_state))
+        store.write(Batch(NOON, [flow(0)], five_minutes={NOON: WH}, states=bad_state))
     assert list(store.events()) == []
     assert store.totals(NOON).pv_wh == 0
     store.write(Batch(NOON, [flow(1)]))

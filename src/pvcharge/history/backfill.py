@@ -83,14 +83,13 @@ class Backfill:
     def _put(self, store: Store, gap: Gap, flows: Iterable[PowerFlow], now: datetime) -> None:
         """Write what belongs into the gap, and that it has been asked for; in the archive's thread."""
         covered = store.covered(gap.start, gap.end)
-        meter, buckets = EnergyMeter(), Buckets(self._zone)
+        meter, buckets = EnergyMeter(), Buckets()
         for flow in sorted(flows, key=lambda it: it.start):
             for increment in meter.take(flow):
                 buckets.add(increment, leave_out=covered)
-        gathered = buckets.take()
         tried = {start: end for start, end in _tried(store).items() if end > (now - BACK).isoformat()}
         states = {STATE: {"tried": tried | {gap.start.isoformat(): gap.end.isoformat()}}}
-        store.write(Batch(now, (), gathered.five_minutes, gathered.days, states, filled=True))
+        store.write(Batch(now, (), buckets.take(), self._zone, states, filled=True))
 
 
 def find_gaps(store: Store, now: datetime) -> list[Gap]:

@@ -1,17 +1,12 @@
-"""Energies by five minutes and by local day, gathered until they are written."""
+"""Energies by five minutes, gathered until they are written."""
 
-from collections.abc import Container, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
-from typing import TypeVar
+from collections.abc import Container, Iterator, Mapping
+from datetime import datetime, timedelta
 
 from pvcharge.history.energy import Increment, Quantity
-from pvcharge.history.store import Energies
-
-K = TypeVar("K")
+from pvcharge.history.store import NOTHING, Energies, plus
 
 STEP = timedelta(minutes=5)
-NOTHING: Energies = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 _ORDER = (
     Quantity.PV,
@@ -23,24 +18,11 @@ _ORDER = (
 )
 
 
-@dataclass(slots=True)
-class Gathered:
-    """Energies by the beginning of their five minutes, and by local day."""
-
-    five_minutes: dict[datetime, Energies] = field(default_factory=dict)
-    days: dict[date, Energies] = field(default_factory=dict)
-
-
 class Buckets:
-    """Gathers energies.
+    """Gathers energies."""
 
-    Args:
-        zone: of the site, for its days.
-    """
-
-    def __init__(self, zone: tzinfo) -> None:
-        self._zone = zone
-        self._gathered = Gathered()
+    def __init__(self) -> None:
+        self._gathered: dict[datetime, Energies] = {}
 
     def add(self, increment: Increment, leave_out: Container[datetime] = ()) -> None:
         """Add energies, spread evenly over their interval; those of some five minutes may be left out."""
@@ -56,21 +38,20 @@ class Buckets:
             )
             covered_s = length_s if covers else 0.0
             piece = pv, imported, exported, battery_in, battery_out, charger, covered_s
-            _add(self._gathered.five_minutes, _five_minutes(start), piece)
-            # No day of any zone begins within five minutes of the clock.
-            _add(self._gathered.days, start.astimezone(self._zone).date(), piece)
+            self._add(_five_minutes(start), piece)
 
-    def take(self) -> Gathered:
-        """Return what has been gathered, and begin anew."""
-        gathered, self._gathered = self._gathered, Gathered()
+    def take(self) -> dict[datetime, Energies]:
+        """Return what has been gathered by the beginning of the five minutes, and begin anew."""
+        gathered, self._gathered = self._gathered, {}
         return gathered
 
-    def put_back(self, gathered: Gathered) -> None:
+    def put_back(self, gathered: Mapping[datetime, Energies]) -> None:
         """Add what could not be written."""
-        for at, energies in gathered.five_minutes.items():
-            _add(self._gathered.five_minutes, at, energies)
-        for day, energies in gathered.days.items():
-            _add(self._gathered.days, day, energies)
+        for at, energies in gathered.items():
+            self._add(at, energies)
+
+    def _add(self, at: datetime, energies: Energies) -> None:
+        self._gathered[at] = plus(self._gathered.get(at, NOTHING), energies)
 
 
 def _five_minutes(at: datetime) -> datetime:
@@ -83,16 +64,3 @@ def _pieces(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime
         until = min(end, _five_minutes(start) + STEP)
         yield start, until
         start = until
-
-
-def _add(sums: dict[K, Energies], key: K, more: Energies) -> None:
-    pv, imported, exported, battery_in, battery_out, charger, covered_s = sums.get(key, NOTHING)
-    sums[key] = (
-        pv + more[0],
-        imported + more[1],
-        exported + more[2],
-        battery_in + more[3],
-        battery_out + more[4],
-        charger + more[5],
-        covered_s + more[6],
-    )

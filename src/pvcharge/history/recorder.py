@@ -91,7 +91,7 @@ class Recorder:
         self._meter = EnergyMeter()
         self._sessions = SessionTracker(prices)
         self._waiting: deque[Event] = deque()
-        self._buckets = Buckets(zone)
+        self._buckets, self._zone = Buckets(), zone
         self._started_at = clock.now()
         self._noted_in: Store | None = None  # where this start has been written down
         self._written = 0  # events in the present file
@@ -178,7 +178,7 @@ class Recorder:
         events, buckets = list(islice(self._waiting, MOST_AT_ONCE)), self._buckets.take()
         dropped = self._dropped
         states = {"energy": self._meter.state(), "session": self._sessions.state()}
-        batch = Batch(now, events, buckets.five_minutes, buckets.days, states)
+        batch = Batch(now, events, buckets, self._zone, states)
         try:
             totals = await self._archive.call(lambda store: self._put(store, batch))
         except StoreError as error:

@@ -6,10 +6,10 @@ never more (WAL with synchronous = NORMAL).
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,8 +23,25 @@ CHUNK = 5000  # numbers whose rows are deleted, and pages that are freed, in one
 # Wh in the order of `EnergyTotals`, then the seconds that readings of an inverter cover.
 Energies = tuple[float, float, float, float, float, float, float]
 
+NOTHING: Energies = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+_CHARGER = 5  # the one of them that comes of no reading
+
 _NAMES = ("pv_wh", "import_wh", "export_wh", "battery_in_wh", "battery_out_wh", "charger_wh")
 _COUNT = f"UPDATE counters SET {', '.join(f'{name} = {name} + ?' for name in _NAMES)}"
+
+
+def plus(some: Energies, more: Energies) -> Energies:
+    """Return the sums."""
+    pv, imported, exported, battery_in, battery_out, charger, covered_s = some
+    return (
+        pv + more[0],
+        imported + more[1],
+        exported + more[2],
+        battery_in + more[3],
+        battery_out + more[4],
+        charger + more[5],
+        covered_s + more[6],
+    )
 
 
 def _add(table: str, key: str) -> str:
@@ -48,7 +65,7 @@ class Batch:
         at: when it was gathered.
         events: in the order in which they were seen.
         five_minutes: energies by the beginning of the five minutes.
-        days: the same by local day.
+        zone: of the site, for its days.
         states: JSON documents by name, which replace those of before.
         filled: whether the energies fill a gap afterwards.
     """
@@ -56,7 +73,7 @@ class Batch:
     at: datetime
     events: Sequence[Event] = ()
     five_minutes: Mapping[datetime, Energies] = field(default_factory=dict)
-    days: Mapping[date, Energies] = field(default_factory=dict)
+    zone: tzinfo = UTC
     states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     filled: bool = False
 
@@ -105,12 +122,7 @@ class Store(Reader):
         """Write a batch, and return the energies counted up to now."""
         with self._transaction():
             self._write_events(batch)
-            filled = int(batch.filled)
-            five_minutes = ((to_us(at), filled, *energies) for at, energies in batch.five_minutes.items())
-            self._connection.executemany(_ADD_FIVE_MINUTES, five_minutes)
-            days = ((day.isoformat(), filled, *energies) for day, energies in batch.days.items())
-            self._connection.executemany(_ADD_DAY, days)
-            self._connection.executemany(_COUNT, (energies[:-1] for energies in batch.days.values()))
+            self._write_energies(batch)
             states = ((name, json.dumps(document)) for name, document in batch.states.items())
             self._connection.executemany("INSERT OR REPLACE INTO states VALUES (?, ?)", states)
         self._last_seq += len(batch.events)
@@ -161,6 +173,34 @@ class Store(Reader):
             rows.setdefault(type(event), []).append((seq, *TABLES[type(event)].to_row(event)))
         for kind, of_kind in rows.items():
             self._connection.executemany(TABLES[kind].insert, of_kind)
+
+    def _write_energies(self, batch: Batch) -> None:
+        """Add energies to those of their five minutes, of their days, and of all time.
+
+        Readings that tell late of what has been filled meanwhile count nothing; the charger always does.
+        """
+        filled = set() if batch.filled else self._filled(batch.five_minutes)
+        five_minutes = {
+            at: (0.0, 0.0, 0.0, 0.0, 0.0, energies[_CHARGER], 0.0) if at in filled else energies
+            for at, energies in batch.five_minutes.items()
+        }
+        days: dict[date, Energies] = {}
+        for at, energies in five_minutes.items():
+            day = at.astimezone(
+                batch.zone
+            ).date()  # no day of any zone begins within five minutes of the clock
+            days[day] = plus(days.get(day, NOTHING), energies)
+        mark = int(batch.filled)
+        rows = ((to_us(at), mark, *energies) for at, energies in five_minutes.items())
+        self._connection.executemany(_ADD_FIVE_MINUTES, rows)
+        of_days = ((day.isoformat(), mark, *energies) for day, energies in days.items())
+        self._connection.executemany(_ADD_DAY, of_days)
+        self._connection.executemany(_COUNT, (energies[:-1] for energies in days.values()))
+
+    def _filled(self, five_minutes: Iterable[datetime]) -> set[datetime]:
+        """Return which of these have been filled from the inverter's cloud."""
+        query = "SELECT 1 FROM five_minutes WHERE at_us = ? AND filled"
+        return {at for at in five_minutes if self._number(query, to_us(at))}
 
     def _note_losses(self, oldest: int, until: int) -> None:
         """Count what readers with a cursor have not read, and move them past it."""
