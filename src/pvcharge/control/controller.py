@@ -113,8 +113,8 @@ class Controller:
         at_s = status.at.timestamp()
         if at_s < self._status_s:
             return
-        heard_s, unheard_s = self._status_s, at_s - self._status_s
-        was_away = unheard_s > self._power_log.heard_s
+        heard_s = self._status_s
+        was_away = at_s - heard_s > self._power_log.heard_s
         before, self._status, self._status_s = self._status, status, at_s
         self._power_log.add(at_s, status.power_w)
         if before is not None and was_away:

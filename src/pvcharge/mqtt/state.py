@@ -49,7 +49,7 @@ class StatePublisher:
         self._urgent = asyncio.Event()
         self._published_at = clock.now()
         self._told: dict[Topic, str] = {}  # settings as the broker has them
-        bus.on_connect(self._tell_all_again)
+        bus.on_connect(self._greet_broker)
 
     async def run(self) -> None:
         """Publish what the feed brings, until cancelled."""
@@ -69,10 +69,12 @@ class StatePublisher:
     def note_peer(self, alive: bool) -> None:  # noqa: FBT001 - as the heartbeat tells it
         """Tell all again when the other side comes back: it may have told other things while it was alone."""
         if alive:
-            self._told.clear()
-            self._urgent.set()
+            self._tell_all_again()
 
-    async def _tell_all_again(self) -> None:
+    async def _greet_broker(self) -> None:
+        self._tell_all_again()
+
+    def _tell_all_again(self) -> None:
         self._told.clear()
         self._news = True
         self._urgent.set()
