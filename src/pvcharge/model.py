@@ -70,6 +70,8 @@ class PowerFlow:
     load_w: float | None = None  # everything behind the meter, the charger included
     battery_soc_pct: float | None = None
     source: str = ""  # name of the configured inverter
+    rank: int = 0  # of the source among those of this house, 0 being trusted most
+    limited: bool = False  # production is held back, so that the grid power hides some of the surplus
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or not self.start <= self.end:
@@ -183,6 +185,19 @@ class Reason(StrEnum):
     SWITCH_LIMIT = "switch_limit"  # too many starts or phase switches within the hour
 
 
+class Distrust(StrEnum):
+    """Why a source of readings does not drive, although it is trusted more than the one that does."""
+
+    SILENT = "silent"  # nothing new for too long, by its own rhythm
+    FROZEN = "frozen"  # equal values for too long, or while the charger's power moved
+    INCOMPLETE = "incomplete"  # no grid power, or no battery power where there is a battery
+    RETURNING = "returning"  # back, but not for long enough yet
+    BACKWARDS = "backwards"  # grid power of the wrong sign: current transformers, or a setting
+    SCALED = "scaled"  # grid power too large or small by a constant factor: a unit, or a missing phase
+    OTHER_METER = "other_meter"  # does not see the charger
+    CONTRADICTED = "contradicted"  # by another source, for no known reason; followed all the same
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What shall be done from `at` on, and why."""
@@ -196,6 +211,8 @@ class Decision:
     reading_age_s: float | None = None  # since the end of the newest usable reading
     waits_until: datetime | None = None  # when the limit named by `reason` allows the next change
     boost_until: datetime | None = None
+    source: str | None = None  # of the readings that are followed
+    distrust: Distrust | None = None  # why not of the one that is trusted most; None if it is followed
 
     @property
     def binding(self) -> bool:

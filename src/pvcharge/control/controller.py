@@ -1,13 +1,15 @@
 """The controller: readings and charger status in, decisions out. Same inputs, same decisions."""
 
 from collections import deque
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import inf
 
-from pvcharge.control.align import ChargerPowerLog, after_battery
-from pvcharge.control.freshness import Age, Freshness
+from pvcharge.control.align import ChargerPowerLog
+from pvcharge.control.freshness import Age
 from pvcharge.control.ladder import Ladder, setpoint
 from pvcharge.control.limits import SwitchLimits
+from pvcharge.control.readings import Readings
 from pvcharge.control.settings import ControlSettings, OnStale
 from pvcharge.control.switching import Regret
 from pvcharge.model import (
@@ -15,6 +17,7 @@ from pvcharge.model import (
     ChargerState,
     ChargerStatus,
     Decision,
+    Distrust,
     LimitsCommand,
     Mode,
     PowerFlow,
@@ -33,7 +36,6 @@ AFTER_BOOST = {
     Reason.SWITCH_LIMIT,
 }
 MAX_EARLY = 64  # readings that are kept until the charger is first heard
-FIRST_INSTANT_S = 5.0  # the time an instant stands for while the rhythm is unknown
 
 _Choice = tuple[Setpoint, Reason, float | None]  # and until when the limit named by the reason holds
 
@@ -58,16 +60,14 @@ class Controller:
         self._hand_acknowledged: datetime | None = None
         self._early: deque[PowerFlow] = deque(maxlen=MAX_EARLY)
         self._power_log = ChargerPowerLog()
-        self._freshness = Freshness()
+        self._readings = Readings(settings, self._power_log)
+        self._age = Age.LATE  # of the readings at the last decision
         self._limits = SwitchLimits(settings)
         self._min_current_a, self._max_current_a = settings.min_current_a, settings.max_current_a
         self._ladder = self._make_ladder(settings.min_current_a, settings.max_current_a)
         self._regret = Regret(
             self._ladder.phases, settings.start_cost_wh / 2, settings.phase_switch_cost_wh / 2
         )
-        self._reading_end_s = -inf
-        self._surplus_w: float | None = None
-        self._battery_seen = False
 
     # --- inputs ---
 
@@ -101,6 +101,18 @@ class Controller:
     def limits(self) -> LimitsCommand:
         """The limits of the current in force, both of them."""
         return LimitsCommand(self._min_current_a, self._max_current_a)
+
+    def follow(self, decided: Setpoint, now: datetime) -> None:
+        """Go on from what another controller has decided, and the charger carries out, as if it were ours."""
+        now_s = now.timestamp()
+        if self._mode is not Mode.BOOST:
+            self._before_boost = None
+        elif self._before_boost is None:
+            self._before_boost = self._setpoint
+        if decided.phases != self._setpoint.phases:
+            self._limits.record(now_s, self._setpoint.phases, decided.phases)
+        self._set(now_s, decided)
+        self._age = self._readings.look(now_s)  # which learns from each reading how old it comes
 
     def observe(self, seen: PowerFlow | ChargerStatus) -> None:
         """Take a reading or a charger status into account; one older than the last is ignored."""
@@ -147,33 +159,14 @@ class Controller:
         if self._status is None:
             self._early.append(flow)  # what the charger drew in it can be told when it has been heard
             return
-        start_s, end_s = flow.start.timestamp(), flow.end.timestamp()
-        if flow.grid_w is None or end_s <= self._reading_end_s:
-            return
-        if flow.battery_w is not None:
-            self._battery_seen = True
-        elif self._battery_seen:
-            return  # without its power, a battery that feeds the car would look like surplus
-        charger_w = self._power_log.mean_w(start_s, end_s)
-        self._freshness.observe(flow, end_s, charger_w)
-        stands_for_s, self._reading_end_s = self._stands_for_s(start_s, end_s), end_s
-        if charger_w is None:
-            self._surplus_w = None  # the last one is outdated, and this one cannot be told
-            return
-        if self._freshness.frozen:
-            return
-        settings = self._settings
-        self._surplus_w = after_battery(
-            charger_w - flow.grid_w, flow, settings.battery, settings.battery_min_soc_pct
-        )
-        self._regret.observe(self._ladder, self._surplus_w, stands_for_s)
+        told = self._readings.observe(flow)
+        if told is not None:
+            self._regret.observe(self._ladder, *told)
 
-    def _stands_for_s(self, start_s: float, end_s: float) -> float:
-        """Return the time for which a reading tells the surplus: its interval, or since the last instant."""
-        since_last_s = end_s - self._reading_end_s
-        if start_s < end_s:
-            return min(end_s - start_s, since_last_s)
-        return FIRST_INSTANT_S if since_last_s == inf else min(since_last_s, 2 * self._freshness.cadence_s)
+    @property
+    def doubts(self) -> Mapping[str, Distrust]:
+        """Which sources of readings tell what cannot be true, and the probable cause."""
+        return self._readings.doubts
 
     # --- output ---
 
@@ -182,6 +175,7 @@ class Controller:
         now_s = now.timestamp()
         if self._boost_until is not None and now >= self._boost_until:
             self._end_boost()
+        self._age = self._readings.look(now_s)
         chosen, reason, until_s = self._choose(now, now_s)
         if reason is not Reason.NO_STATUS:
             if reason is Reason.BOOST:
@@ -190,19 +184,24 @@ class Controller:
                 self._before_boost = None
             if chosen.phases != self._setpoint.phases and reason is not Reason.NO_CAR:
                 self._limits.record(now_s, self._setpoint.phases, chosen.phases)
-            self._setpoint = chosen
-            self._commanded = False
+            self._set(now_s, chosen)
         return Decision(
             at=now,
             setpoint=chosen,
             reason=reason,
             mode=self._mode,
-            surplus_w=self._surplus_w,
+            surplus_w=self._readings.surplus_w,
             needed_w=self._ladder.break_even_w(),
-            reading_age_s=self._freshness.age_s(now_s),
+            reading_age_s=self._readings.age_s(now_s),
             waits_until=datetime.fromtimestamp(until_s, UTC) if until_s not in (None, inf) else None,
             boost_until=self._boost_until,
+            source=self._readings.source,
+            distrust=self._readings.distrust(now_s),
         )
+
+    def _set(self, now_s: float, decided: Setpoint) -> None:
+        self._setpoint, self._commanded = decided, False
+        self._readings.decided(now_s, decided.power_w(self._settings.voltage_v))
 
     def _end_boost(self) -> None:
         self._mode, self._boost_until = self._mode_after_boost, None
@@ -230,14 +229,14 @@ class Controller:
         return self._choose_by_surplus(now_s)
 
     def _choose_by_surplus(self, now_s: float) -> _Choice:
-        age = self._freshness.state(now_s)
-        if age is not Age.FRESH or self._surplus_w is None:
+        age, surplus_w = self._age, self._readings.surplus_w
+        if age is not Age.FRESH or surplus_w is None:
             return self._choose_without_data(now_s, Age.LATE if age is Age.FRESH else age)
         allowed = self._ladder.phases[1:] if self._mode is Mode.MIN_SURPLUS else self._ladder.phases
         present = self._setpoint.phases
         phases = self._regret.best(present, allowed)
-        wanted = setpoint(phases, self._ladder.best_current_a(phases, self._surplus_w))
-        return self._within_limits(now_s, wanted, self._reason(phases, self._surplus_w))
+        wanted = setpoint(phases, self._ladder.best_current_a(phases, surplus_w))
+        return self._within_limits(now_s, wanted, self._reason(phases, surplus_w))
 
     def _reason(self, phases: int, surplus: float) -> Reason:
         """Return why this many phases, when nothing but the surplus decides."""
@@ -254,7 +253,7 @@ class Controller:
                 return self._hold(now_s, Reason.STALE_HOLD)
             return self._within_limits(now_s, minimum, Reason.STALE_MINIMUM)
         if age is Age.LATE:
-            reason = Reason.NO_DATA if self._surplus_w is None else Reason.STALE_HOLD
+            reason = Reason.NO_DATA if self._readings.surplus_w is None else Reason.STALE_HOLD
             return self._hold(now_s, reason)
         if self._settings.on_stale is OnStale.MINIMUM and self._setpoint.charges:
             return minimum, Reason.STALE_MINIMUM, None

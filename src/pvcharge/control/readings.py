@@ -1,0 +1,250 @@
+"""What the sources of readings tell: which of them drives, the surplus for the car, and how old that is.
+
+Sources stand in an order of trust. The one that drives is followed until it is stale or cannot be true; then
+the next takes over, and hands back when one that is trusted more has proved to be there again. Neither is a
+jump: the surplus known last stays until there is a newer reading.
+"""
+
+from math import inf
+
+from pvcharge.control.align import ChargerPowerLog, after_battery
+from pvcharge.control.freshness import Age, Freshness
+from pvcharge.control.hidden import HiddenSurplus
+from pvcharge.control.plausibility import Plausibility
+from pvcharge.control.settings import ControlSettings
+from pvcharge.model import Distrust, PowerFlow
+
+MOST_SOURCES = 8  # the one that is trusted least is forgotten, of several the one heard longest ago
+FORGOTTEN_S = 86_400.0  # a source that is silent for so long is none any more
+RETURNED = 3  # so many instants prove that a source is back; of means each one does
+FIRST_INSTANT_S = 5.0  # the time an instant stands for while the rhythm is unknown
+HARMLESS = (None, Distrust.CONTRADICTED)  # nobody knows which of the two is wrong
+
+Told = tuple[float, float]  # surplus in W, and for how many seconds it was that
+
+
+class Source:
+    """One source, as far as it has been heard; times are seconds of the epoch."""
+
+    def __init__(self, name: str, rank: int) -> None:
+        self.name = name
+        self.rank = rank
+        self.freshness = Freshness()
+        self.plausibility = Plausibility()
+        self.hidden = HiddenSurplus()
+        self.heard_s = -inf  # end of its newest reading, usable or not
+        self.end_s = -inf  # of its newest usable reading
+        self.measured_w: float | None = None  # the surplus of its newest usable reading
+        self.incomplete = False
+        self._returned = 0  # readings since it was stale
+
+    @property
+    def doubt(self) -> Distrust | None:
+        """Why its readings cannot be true."""
+        return self.plausibility.doubt
+
+    @property
+    def usable(self) -> bool:
+        """Whether its readings may be followed at all."""
+        return self.doubt in HARMLESS
+
+    @property
+    def surplus_w(self) -> float | None:
+        """The surplus by its newest usable reading."""
+        return None if self.measured_w is None else self.hidden.estimate_w(self.measured_w)
+
+    def count(self, flow: PowerFlow) -> None:
+        """Count a reading towards the proof that the source is back."""
+        self._returned += RETURNED if flow.span_s else 1
+
+    def age(self, now_s: float) -> Age:
+        """Return what its newest reading is good for now."""
+        age = self.freshness.state(now_s)
+        if age is Age.STALE:
+            self._returned = 0
+        return age
+
+    @property
+    def is_back(self) -> bool:
+        """Whether it has told enough since it was stale."""
+        return self._returned >= RETURNED
+
+    def stands_for_s(self, start_s: float, end_s: float, since_s: float) -> float:
+        """Return for how long a reading tells the surplus: its interval, or since the instant before."""
+        if start_s < end_s:
+            return min(end_s - start_s, end_s - since_s)
+        return FIRST_INSTANT_S if since_s == -inf else min(end_s - since_s, 2 * self.freshness.cadence_s)
+
+
+class Readings:
+    """Follows all sources.
+
+    Args:
+        settings: how a home battery counts.
+        power: the charger's recent power.
+    """
+
+    def __init__(self, settings: ControlSettings, power: ChargerPowerLog) -> None:
+        self._settings = settings
+        self._power = power
+        self._sources: list[Source] = []  # most trusted first
+        self._driving: Source | None = None
+        self._followed: Source | None = None  # whose reading the surplus comes from
+        self._followed_end_s = -inf
+        self._unknown = Freshness()  # of nothing, before the first reading
+        self._battery_seen = False
+
+    # --- inputs ---
+
+    def observe(self, flow: PowerFlow) -> Told | None:
+        """Take a reading into account; return what it tells if it is to be followed and is news."""
+        start_s, end_s = flow.start.timestamp(), flow.end.timestamp()
+        source = self._source(flow)
+        if end_s <= source.heard_s:
+            return None
+        source.heard_s = end_s
+        source.incomplete = self._is_incomplete(flow)
+        if flow.grid_w is None or source.incomplete:
+            return None
+        source.end_s = end_s
+        charger_w = self._power.mean_w(start_s, end_s)
+        source.freshness.observe(flow, end_s, charger_w)
+        source.count(flow)
+        self._judge(source, start_s, end_s, flow.grid_w, charger_w)
+        if source.freshness.frozen:
+            return None
+        if charger_w is None:
+            source.measured_w = None  # the last one is outdated, and this one cannot be told
+        else:
+            source.measured_w = self._measured_w(flow, charger_w - flow.grid_w)
+            source.hidden.observe(end_s, limited=flow.limited)
+        return self._follow(source, start_s, end_s)
+
+    def decided(self, now_s: float, power_w: float) -> None:
+        """Take into account what the charger is set to from now on."""
+        for source in self._sources:
+            source.hidden.decided(now_s, power_w)
+
+    def _measured_w(self, flow: PowerFlow, surplus_w: float) -> float:
+        settings = self._settings
+        return after_battery(surplus_w, flow, settings.battery, settings.battery_min_soc_pct)
+
+    def _source(self, flow: PowerFlow) -> Source:
+        for source in self._sources:
+            if (source.rank, source.name) == (flow.rank, flow.source):
+                return source
+        if len(self._sources) == MOST_SOURCES:
+            others = (source for source in self._sources if source is not self._driving)
+            self._forget(max(others, key=lambda it: (it.rank, -it.heard_s)))
+        source = Source(flow.source, flow.rank)
+        self._sources.append(source)
+        self._sources.sort(key=lambda it: it.rank)  # among equals, the one heard first
+        return source
+
+    def _forget(self, source: Source) -> None:
+        self._sources.remove(source)
+        if source is self._driving:
+            self._driving = None
+
+    def _is_incomplete(self, flow: PowerFlow) -> bool:
+        if flow.grid_w is None:
+            return True
+        if flow.battery_w is not None:
+            self._battery_seen = True
+        # Without its power, a battery that feeds the car would look like surplus.
+        return flow.battery_w is None and self._battery_seen
+
+    def _judge(
+        self, source: Source, start_s: float, end_s: float, grid_w: float, charger_w: float | None
+    ) -> None:
+        """See whether instants and means of the same time agree."""
+        if start_s == end_s:
+            source.plausibility.add(end_s, grid_w)
+        elif charger_w is not None:
+            for other in self._sources:
+                if other is not source:
+                    other.plausibility.compare(start_s, end_s, grid_w, charger_w)
+
+    def _follow(self, source: Source, start_s: float, end_s: float) -> Told | None:
+        if not source.usable:
+            return None
+        self._driving = self._driving or source
+        if source is not self._driving or end_s <= self._followed_end_s:
+            return None
+        stands_for_s = source.stands_for_s(start_s, end_s, self._followed_end_s)
+        self._followed, self._followed_end_s = source, end_s
+        surplus_w = source.surplus_w
+        return None if surplus_w is None else (surplus_w, stands_for_s)
+
+    # --- outputs ---
+
+    def look(self, now_s: float) -> Age:
+        """Choose who drives, and return what its readings are good for now. Looking again changes nothing."""
+        for source in [it for it in self._sources if now_s - it.heard_s > FORGOTTEN_S]:
+            if len(self._sources) > 1:
+                self._forget(source)
+        ages = {source: source.age(now_s) for source in self._sources}
+        driving = self._choose(ages)
+        if driving is None:
+            return self._unknown.state(now_s)
+        if driving is not self._driving:
+            self._hand_over(driving)
+        return ages[driving] if driving.usable else Age.STALE
+
+    def _choose(self, ages: dict[Source, Age]) -> Source | None:
+        present = self._driving
+        good = [source for source in self._sources if source.usable]
+        if present in good and ages[present] is not Age.STALE:
+            good = good[: good.index(present)]  # what is trusted less may wait
+            returned = (source for source in good if ages[source] is Age.FRESH and source.is_back)
+            return next(returned, present)
+        for wanted in (Age.FRESH, Age.LATE):
+            for source in good:
+                if ages[source] is wanted:
+                    return source
+        return present or next(iter(self._sources), None)
+
+    def _hand_over(self, driving: Source) -> None:
+        """Follow another source; what the last one told stays until there is news, unless it is untrue."""
+        last, self._driving = self._followed, driving
+        if last is None or not last.usable or driving.end_s > self._followed_end_s:
+            self._followed, self._followed_end_s = driving, driving.end_s
+
+    @property
+    def surplus_w(self) -> float | None:
+        """The surplus for the car as last known."""
+        return self._followed.surplus_w if self._followed and self._followed.usable else None
+
+    @property
+    def source(self) -> str | None:
+        """The name of the source that drives."""
+        return self._driving.name if self._driving else None
+
+    @property
+    def doubts(self) -> dict[str, Distrust]:
+        """Which sources tell what cannot be true, and the probable cause."""
+        return {source.name: source.doubt for source in self._sources if source.doubt is not None}
+
+    def age_s(self, now_s: float) -> float | None:
+        """Return the age of the reading that is followed, None before the first one."""
+        if self._driving is None or self._followed is None:
+            return None
+        if self._followed is self._driving:
+            return self._driving.freshness.age_s(now_s)
+        return now_s - self._followed_end_s
+
+    def distrust(self, now_s: float) -> Distrust | None:
+        """Return why the source that is trusted most does not drive or, alone, says nothing of use."""
+        if not self._sources:
+            return None
+        first = self._sources[0]
+        if not first.usable:
+            return first.doubt
+        age = first.age(now_s)
+        if first is self._driving and age is not Age.STALE:
+            return None
+        if age is Age.FRESH:
+            return Distrust.RETURNING
+        if first.incomplete:
+            return Distrust.INCOMPLETE
+        return Distrust.FROZEN if first.freshness.frozen else Distrust.SILENT
