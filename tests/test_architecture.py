@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "drivers.base": {"model"},
     "drivers": {"model", "drivers.base", "storage"},
     "drivers.solaredge": {"model", "drivers.base", "storage"},
+    "drivers.solaredge_modbus": {"model", "drivers.base"},
     "drivers.wattpilot": {"model", "drivers.base", "storage"},
     "history": {"model", "storage"},
     "web": {"", "model", "values", "words"},

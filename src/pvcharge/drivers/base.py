@@ -78,6 +78,53 @@ class Inverter(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A part of an installation, as a survey found it; all texts are for people.
+
+    Attributes:
+        where: how it is reached, such as "unit 1, meter 2".
+        what: maker, model, version, serial number, as far as it says.
+        role: what its values are used for, or why they are not.
+        says: its main values now.
+    """
+
+    where: str
+    what: str
+    role: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All that was found behind one address.
+
+    Attributes:
+        findings: the parts, in the order in which they were found.
+        flow: what the driver makes of them; None if that is no usable reading.
+        residual_w: pv + grid - load - battery where all of them are measured, which losses explain or not.
+        advice: what the user should see to, a sentence each.
+    """
+
+    findings: tuple[Finding, ...]
+    flow: PowerFlow | None
+    residual_w: float | None
+    advice: tuple[str, ...]
+
+
+@runtime_checkable
+class Surveyor(Protocol):
+    """What an inverter can do besides that is an installation of several parts."""
+
+    async def survey(self) -> Survey:
+        """Look at everything there is, reading only. Not to be called while `read` is under way.
+
+        Raises:
+            DriverError: it cannot be reached.
+        """
+        ...
+
+
 @runtime_checkable
 class PastReader(Protocol):
     """What an inverter can do besides whose cloud remembers."""
