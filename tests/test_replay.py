@@ -137,9 +137,12 @@ _setpoints = st.one_of(
 )
 
 
-def _make_flow(age: timedelta, span: timedelta, *powers: float | None) -> Make:
+def _make_flow(age: timedelta, span: timedelta, rank: int, *powers: float | None, limited: bool) -> Make:
     pv_w, grid_w, battery_w = powers
-    return lambda now: PowerFlow(now - age - span, now - age, pv_w, grid_w, battery_w)
+    source = f"source {rank}"
+    return lambda now: PowerFlow(
+        now - age - span, now - age, pv_w, grid_w, battery_w, source=source, rank=rank, limited=limited
+    )
 
 
 def _make_status(state: ChargerState, power_w: float, setpoint: Setpoint | None, *, by_hand: bool) -> Make:
@@ -161,10 +164,17 @@ def _make_limits(low_a: int | None, high_a: int | None) -> Make:
     return lambda _: LimitsCommand(low_a, high_a)
 
 
+_ranks, _now = st.sampled_from([0, 1, 101]), st.just(timedelta(0))
 _spans = st.sampled_from([timedelta(0), timedelta(0), timedelta(minutes=15)])
 _seen: st.SearchStrategy[Make] = st.one_of(
-    st.builds(_make_flow, _ages, _spans, _powers, st.floats(-9000, 9000), _maybe_powers),
-    st.builds(_make_flow, st.just(timedelta(0)), st.just(timedelta(0)), _powers, _powers, st.none()),
+    st.builds(
+        *(_make_flow, _ages, _spans, _ranks, _powers, st.floats(-9000, 9000), _maybe_powers),
+        limited=st.booleans(),
+    ),
+    st.builds(
+        *(_make_flow, _now, _now, _ranks, _powers, _powers, st.none()),
+        limited=st.booleans(),
+    ),
     st.builds(_make_status, st.sampled_from(ChargerState), _powers, _setpoints, by_hand=st.booleans()),
     st.builds(_make_mode, st.sampled_from(Mode), st.one_of(st.none(), _ages)),
     st.builds(_make_limits, _amps, _amps),

@@ -13,6 +13,7 @@ from pvcharge.model import (
     ChargerStatus,
     Decision,
     DeviceHealth,
+    Distrust,
     EnergyTotals,
     LimitsCommand,
     Mode,
@@ -100,10 +101,12 @@ def test_nothing_known_is_null(keeper: SnapshotKeeper) -> None:
 
 def test_everything_known_is_shown(keeper: SnapshotKeeper) -> None:
     """Each value comes from where it belongs, in its unit."""
-    keeper.take(flow(load_w=9000.0, battery_w=0.0, battery_soc_pct=55.5))
+    keeper.take(flow(load_w=9000.0, battery_w=0.0, battery_soc_pct=55.5, source="roof"))
     keeper.take(status(current_a=9.94, session_wh=1500.0, total_wh=1_234_567.0))
     until = NOON + timedelta(hours=1)
-    keeper.take(decision(mode=Mode.BOOST, reason=Reason.BOOST, boost_until=until, reading_age_s=4.0))
+    keeper.take(
+        decision(mode=Mode.BOOST, reason=Reason.BOOST, boost_until=until, reading_age_s=4.0, source="roof")
+    )
     keeper.take(LimitsCommand(8, 10))
     keeper.take(EnergyTotals(NOON, 5000.5, 1000.0, 2000.0, 300.0, 200.0, 4000.0))
     facts: dict[str, float | str] = {"requests_left": 1500, "api": "v2"}
@@ -116,6 +119,7 @@ def test_everything_known_is_shown(keeper: SnapshotKeeper) -> None:
         "load_w": 9000.0,
         "battery_w": 0.0,
         "battery_soc_pct": 55.5,
+        "production_limited": False,
         "surplus_w": 7000.0,
         "charger_power_w": 6900.0,
         "charger_current_a": 9.94,
@@ -128,6 +132,9 @@ def test_everything_known_is_shown(keeper: SnapshotKeeper) -> None:
         "mode": "boost",
         "reason": "boost",
         "reason_text": "Boost: full power until 15:00:00.",
+        "source": "roof",
+        "source_text": "roof drives.",
+        "distrust": None,
         "boost_until": "2026-06-15T13:00:00+00:00",
         "session_kwh": 1.5,
         "charger_total_kwh": 1234.567,
@@ -250,6 +257,7 @@ def test_enums_hold_every_word() -> None:
     options = {value.key: set(value.options) for value in VALUES if value.options}
     assert options["reason"] == set(Reason)
     assert options["mode"] == set(Mode)
+    assert options["distrust"] == set(Distrust)
     assert options["charger_state"] == set(ChargerState) - {ChargerState.UNKNOWN}
 
 
@@ -258,3 +266,7 @@ def test_sentences_are_short_enough() -> None:
     for reason in Reason:
         snapshot = Snapshot(NOON, decision=decision(reason=reason, waits_until=NOON))
         assert 0 < len(str(read(VALUES, snapshot)["reason_text"])) < 255
+    for distrust in (None, *Distrust):
+        long = decision(source="s" * 100, distrust=distrust)
+        snapshot = Snapshot(NOON, decision=long, trusted="t" * 100)
+        assert 0 < len(str(read(VALUES, snapshot)["source_text"])) < 255

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pvcharge.model import NO_CHARGE, ChargerState, Decision, Mode, Reason, Setpoint
-from pvcharge.words import SENTENCES, STATES, duration, explain, kilowatts, level
+from pvcharge.model import NO_CHARGE, ChargerState, Decision, Distrust, Mode, Reason, Setpoint
+from pvcharge.words import DOUBTS, SENTENCES, STATES, duration, explain, explain_source, kilowatts, level
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 FULL = Decision(
@@ -80,6 +80,36 @@ def test_the_table_names_every_reason_and_state_once() -> None:
 def test_sentences_as_they_are_read(decision: Decision, sentence: str) -> None:
     """Times are those of the house."""
     assert explain(decision, ZoneInfo("Europe/Vienna")) == sentence
+
+
+@pytest.mark.parametrize(
+    ("source", "distrust", "trusted", "sentence"),
+    [
+        (None, None, None, None),
+        (None, Distrust.SILENT, "roof", None),
+        ("roof", None, "roof", "roof drives."),
+        ("portal", None, "roof", "portal drives."),
+        ("portal", Distrust.SILENT, "roof", "portal drives, since roof has been silent."),
+        ("roof", Distrust.FROZEN, "roof", "roof drives, but it tells the same values again and again."),
+        ("roof", Distrust.SILENT, None, "roof drives, but it has been silent."),
+        ("", None, "", "a source without a name drives."),
+        ("", Distrust.SILENT, "roof", "a source without a name drives, since roof has been silent."),
+        ("x" * 61, None, None, f"{'x' * 59}… drives."),
+    ],
+)
+def test_sources_as_they_are_read(
+    source: str | None, distrust: Distrust | None, trusted: str | None, sentence: str | None
+) -> None:
+    """Who drives, and why not somebody better."""
+    decision = because(Reason.FOLLOWING, source=source, distrust=distrust)
+    assert explain_source(decision, trusted) == sentence
+
+
+def test_every_doubt_has_words_of_its_own() -> None:
+    """No two read the same, and each goes on after a name."""
+    assert set(DOUBTS) == set(Distrust)
+    assert len(set(DOUBTS.values())) == len(Distrust)
+    assert all(re.fullmatch(r"[a-z][a-z ]*[a-z]", words) for words in DOUBTS.values())
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from pvcharge.sim.trace import Trace
 from pvcharge.simulation import CHART_STEP_S, Chart, Visit
 
 STEP = timedelta(seconds=CHART_STEP_S)
-HOLD_S = 180.0  # a charger that is not heard for longer may do anything
 AROUND = timedelta(hours=1)  # what was seen so long before still tells something, and so late means arrive
 HOLD_S = 300.0  # an instant stands for the time until the next one, but for no longer than this,
 HOLD_PAUSES = 3.0  # or than so many of its source's usual pauses
@@ -200,13 +199,13 @@ class _Charger:
     def finish(self) -> tuple[Visit, ...]:
         """Return all visits, as far as they fall into the range."""
         if self._last is not None:
-            self._hold(self._last, HOLD_S)
+            self._hold(self._last, UNHEARD_S)
         self._leave(self._grid.end)
         return tuple(self._visits)
 
     def _hold(self, status: ChargerStatus, seconds: float) -> None:
         at_s = status.at.timestamp()
-        for number, part_s in self._grid.pieces(at_s, at_s + min(seconds, HOLD_S)):
+        for number, part_s in self._grid.pieces(at_s, at_s + min(seconds, UNHEARD_S)):
             self.power_w[number] += status.power_w * part_s / self._grid.step_s
             self._took_ws += status.power_w * part_s
 

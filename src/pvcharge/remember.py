@@ -31,7 +31,7 @@ def remember_tasks(
         config: the whole configuration.
         clock: the daemon's time.
         feed: what is remembered.
-        pollers: of the inverters, the first of which may be asked for the past.
+        pollers: of the inverters, the first of which that knows the past may be asked for it.
         charger: the charger's name.
     """
     if not config.history.enabled:
@@ -49,8 +49,9 @@ def remember_tasks(
         zone=config.site.zone,
     )
     tasks: Tasks = {"history": recorder.run}
-    if pollers:
-        tasks["backfill"] = Backfill(archive, clock, _past_of(pollers[0]), config.site.zone).run
+    teller = next((poller for poller in pollers if poller.tells_past), None)
+    if teller is not None:
+        tasks["backfill"] = Backfill(archive, clock, _past_of(teller), config.site.zone).run
     if config.influxdb is not None:
         from pvcharge.history.influx.writer import InfluxWriter  # noqa: PLC0415 - slow to load, and for few
 

@@ -14,19 +14,21 @@ from pvcharge.model import (
     Clock,
     Decision,
     DeviceHealth,
+    Distrust,
     EnergyTotals,
     LimitsCommand,
     Mode,
     PowerFlow,
     Reason,
 )
-from pvcharge.words import explain
+from pvcharge.words import explain, explain_source
 
 STATUS_GOOD_S = 180.0  # older than this, nobody knows what the charger does
 DECISION_GOOD_S = 60.0  # they come every few seconds, so whoever makes them has gone
 FLOW_GOOD_PAUSES = 3.0  # of the source's own rhythm, after the newest reading came
 FLOW_GOOD_S = 60.0  # but at least so long
 LONGEST_PAUSE_S = 1800.0  # a longer one is a night or an outage, not a rhythm
+MOST_SOURCES = 8  # of readings; the names may come from afar
 DECIMALS = 3
 
 Scalar = float | int | str | bool | None
@@ -43,11 +45,22 @@ class Snapshot:
     limits: LimitsCommand = field(default_factory=LimitsCommand)
     totals: EnergyTotals | None = None
     devices: Mapping[str, DeviceHealth] = field(default_factory=dict)
+    trusted: str | None = None  # the name of the source that is trusted most, of those that were heard
     timezone: tzinfo = UTC  # for times within sentences
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """The newest reading of a source."""
+
+    flow: PowerFlow
+    good_until: datetime
 
 
 class SnapshotKeeper:
     """Follows the feed and keeps the newest of everything.
+
+    Of several sources of readings the one is shown by which it is decided, as long as its reading is good.
 
     Args:
         clock: the daemon's time.
@@ -59,8 +72,7 @@ class SnapshotKeeper:
         self._clock = clock
         self._limits = limits
         self._timezone = timezone
-        self._flow: PowerFlow | None = None
-        self._flow_good_until = clock.now()
+        self._sources: dict[str, _Heard] = {}  # by name, the one last that was heard last
         self._status: ChargerStatus | None = None
         self._decision: Decision | None = None
         self._totals: EnergyTotals | None = None
@@ -83,26 +95,42 @@ class SnapshotKeeper:
                 self._devices[event.name] = event
 
     def _take_flow(self, flow: PowerFlow) -> None:
-        known = self._flow
-        if known is not None and flow.end <= known.end:
+        known = self._sources.get(flow.source)
+        if known is not None and flow.end <= known.flow.end:
             return
-        pause_s = (flow.end - known.end).total_seconds() if known else LONGEST_PAUSE_S
+        pause_s = (flow.end - known.flow.end).total_seconds() if known else LONGEST_PAUSE_S
         rhythm_s = max(min(pause_s, LONGEST_PAUSE_S), flow.span_s)
         good_s = max(FLOW_GOOD_PAUSES * rhythm_s, FLOW_GOOD_S)
-        self._flow, self._flow_good_until = flow, self._clock.now() + timedelta(seconds=good_s)
+        self._sources.pop(flow.source, None)
+        self._sources[flow.source] = _Heard(flow, self._clock.now() + timedelta(seconds=good_s))
+        if len(self._sources) > MOST_SOURCES:
+            del self._sources[next(iter(self._sources))]
+
+    def _flow(self, now: datetime, followed: str | None) -> PowerFlow | None:
+        good = {name: heard.flow for name, heard in self._sources.items() if now < heard.good_until}
+        if followed in good:
+            return good[followed]
+        return max(good.values(), key=lambda flow: flow.end, default=None)
+
+    def _trusted(self) -> str | None:
+        most = min(self._sources.values(), key=lambda heard: heard.flow.rank, default=None)
+        return most.flow.source if most else None
 
     def snapshot(self) -> Snapshot:
         """Return what is known now."""
         now = self._clock.now()
         status, decision = self._status, self._decision
+        if decision is not None and _age_s(decision.at, now) >= DECISION_GOOD_S:
+            decision = None
         return Snapshot(
             at=now,
-            flow=self._flow if now < self._flow_good_until else None,
+            flow=self._flow(now, decision.source if decision else None),
             status=status if status and _age_s(status.at, now) < STATUS_GOOD_S else None,
-            decision=decision if decision and _age_s(decision.at, now) < DECISION_GOOD_S else None,
+            decision=decision,
             limits=self._limits,
             totals=self._totals,
             devices=dict(self._devices),
+            trusted=self._trusted(),
             timezone=self._timezone,
         )
 
@@ -251,13 +279,20 @@ def _known_state(status: ChargerStatus) -> str | None:
 
 def _surplus_w(snapshot: Snapshot) -> float | None:
     """Return the surplus as long as the reading that it comes from is good."""
-    decision = snapshot.decision
-    return None if snapshot.flow is None or decision is None else decision.surplus_w
+    decision, flow = snapshot.decision, snapshot.flow
+    if decision is None or flow is None or decision.source not in (None, flow.source):
+        return None
+    return decision.surplus_w
 
 
 def _reason_text(snapshot: Snapshot) -> str | None:
     decision = snapshot.decision
     return None if decision is None else explain(decision, snapshot.timezone)
+
+
+def _source_text(snapshot: Snapshot) -> str | None:
+    decision = snapshot.decision
+    return None if decision is None else explain_source(decision, snapshot.trusted)
 
 
 VALUES: tuple[Value, ...] = (
@@ -275,6 +310,7 @@ VALUES: tuple[Value, ...] = (
         "measurement",
         0,
     ),
+    Value("production_limited", "Production held back", _flow(lambda flow: flow.limited), Kind.FLAG),
     _power("surplus_w", "Surplus for the car", _surplus_w),
     _power("charger_power_w", "Charger power", _status(lambda status: status.power_w)),
     _current("charger_current_a", "Charger current", _status(lambda status: status.current_a), 1),
@@ -296,6 +332,14 @@ VALUES: tuple[Value, ...] = (
     _enum("mode", "Mode", _decision(lambda it: it.mode.value), list(Mode)),
     _enum("reason", "Reason", _decision(lambda it: it.reason.value), list(Reason)),
     Value("reason_text", "Reason in words", _reason_text, Kind.TEXT),
+    Value("source", "Source of readings", _decision(lambda it: it.source), Kind.TEXT),
+    Value("source_text", "Source in words", _source_text, Kind.TEXT),
+    _enum(
+        "distrust",
+        "Doubt about the better source",
+        _decision(lambda it: it.distrust and it.distrust.value),
+        list(Distrust),
+    ),
     Value(
         "boost_until",
         "Boost until",

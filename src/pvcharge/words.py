@@ -2,7 +2,7 @@
 
 from datetime import UTC, tzinfo
 
-from pvcharge.model import SINGLE_PHASE, ChargerState, Decision, Reason, Setpoint
+from pvcharge.model import SINGLE_PHASE, ChargerState, Decision, Distrust, Reason, Setpoint
 
 STATES = {
     ChargerState.UNKNOWN: "unknown",
@@ -35,6 +35,19 @@ SENTENCES = {
     Reason.SWITCH_LIMIT: "Surplus {surplus}: no further start or phase switch{until}.",
 }
 
+# What is wrong with a source of readings, after its name.
+DOUBTS = {
+    Distrust.SILENT: "has been silent",
+    Distrust.FROZEN: "tells the same values again and again",
+    Distrust.INCOMPLETE: "does not tell all the powers that are needed",
+    Distrust.RETURNING: "has come back only just now",
+    Distrust.BACKWARDS: "tells grid power of the wrong sign",
+    Distrust.SCALED: "tells grid power of the wrong size",
+    Distrust.OTHER_METER: "does not see what the charger draws",
+    Distrust.CONTRADICTED: "is contradicted by another source",
+}
+LONGEST_NAME = 60  # of a source; two of them fit into a sentence of 255 characters
+
 
 def explain(decision: Decision, timezone: tzinfo = UTC) -> str:
     """Return one sentence that says why a decision is as it is."""
@@ -48,6 +61,33 @@ def explain(decision: Decision, timezone: tzinfo = UTC) -> str:
         at=f" at {clock}" if clock else "",
         until=f" until {clock}" if clock else "",
     )
+
+
+def explain_source(decision: Decision, trusted: str | None) -> str | None:
+    """Return one sentence that says whose readings are followed, and why not those that are trusted most.
+
+    Args:
+        decision: that is made by them.
+        trusted: the name of the source that is trusted most, as far as one has been heard.
+
+    Returns:
+        The sentence; None as long as there are no readings.
+    """
+    if decision.source is None:
+        return None
+    source = _name(decision.source)
+    if decision.distrust is None:
+        return f"{source} drives."
+    doubt = DOUBTS[decision.distrust]
+    if trusted is None or trusted == decision.source:
+        return f"{source} drives, but it {doubt}."
+    return f"{source} drives, since {_name(trusted)} {doubt}."
+
+
+def _name(source: str) -> str:
+    if not source:
+        return "a source without a name"
+    return source if len(source) <= LONGEST_NAME else f"{source[: LONGEST_NAME - 1]}…"
 
 
 def level(setpoint: Setpoint | None) -> str:

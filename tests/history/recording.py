@@ -93,6 +93,10 @@ class Recording:
         source: how the inverter is read.
         profile: production and household.
         settings: of the first controller.
+        second: how it is read besides, with less trust and without outages; None if it is not.
+
+    Attributes:
+        readings_come: whether those of the first source do.
     """
 
     def __init__(
@@ -102,6 +106,7 @@ class Recording:
         source: Source = Source.MODBUS,
         profile: Profile | None = None,
         settings: ControlSettings | None = None,
+        second: Source | None = None,
     ) -> None:
         profile = profile or sunny_and_cloudy()
         self.charger = ChargePoint()
@@ -113,7 +118,9 @@ class Recording:
         self.by_hand_at: datetime | None = None
         self._settings = settings or ControlSettings()
         self._clock = _Clock(start)
-        self._inverter = Inverter(source, self.house, start=start)
+        self._inverters = [
+            Inverter(kind, self.house, start=start) for kind in (source, second) if kind is not None
+        ]
         self._inbox: Inbox = asyncio.Queue()
         self._leases: Latest[Lease | None] = Latest(None)
         self._feed = _WritingFeed()
@@ -175,9 +182,10 @@ class Recording:
         self._feed.decided.clear()
         status = self.charger.status(now - STEP)
         self._inbox.put_nowait(replace(status, changed_by_hand_at=self.by_hand_at))
-        for reading in self._inverter.due(now):
-            if self.readings_come:
-                self._inbox.put_nowait(reading)
+        for rank, inverter in enumerate(self._inverters):
+            for reading in inverter.due(now):
+                if rank or self.readings_come:
+                    self._inbox.put_nowait(replace(reading, rank=rank))
         await self._feed.decided.wait()
         if lease := self._leases.value:
             self.charger.command(lease.setpoint.phases, lease.setpoint.current_a)
@@ -212,11 +220,12 @@ def record(
     source: Source = Source.MODBUS,
     settings: ControlSettings | None = None,
     profile: Profile | None = None,
+    second: Source | None = None,
 ) -> Recording:
     """Record some hours into a new store."""
 
     async def run() -> Recording:
-        recording = Recording(path, start, source, profile, settings)
+        recording = Recording(path, start, source, profile, settings, second)
         with capture_logs():
             await recording.run(hours, script(recording))
         return recording

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from mqtt.far_ends import flows, leases, setpoints, statuses, times
 from pvcharge.history.rows import Event
 from pvcharge.model import (
+    NO_CHARGE,
     Decision,
     DeviceHealth,
+    Distrust,
     EnergyTotals,
     LimitsCommand,
     Mode,
@@ -36,6 +38,8 @@ decisions = st.builds(
     reading_age_s=_maybe,
     waits_until=_maybe_times,
     boost_until=_maybe_times,
+    source=st.one_of(st.none(), _texts),
+    distrust=st.one_of(st.none(), st.sampled_from(Distrust)),
 )
 health = st.builds(
     DeviceHealth,
@@ -67,6 +71,11 @@ _kinds: list[st.SearchStrategy[Event]] = [
     *(flows, statuses, decisions, leases, health, sessions, totals, commands)
 ]
 events: st.SearchStrategy[Event] = st.one_of(_kinds)
+
+
+def decided_on(source: str, distrust: Distrust | None) -> Decision:
+    """Return a decision on the readings of a source."""
+    return Decision(NOON, NO_CHARGE, Reason.NO_CAR, Mode.SURPLUS, source=source, distrust=distrust)
 
 
 def flow(second: float, grid_w: float = -3000.0) -> PowerFlow:

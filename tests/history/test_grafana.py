@@ -13,7 +13,8 @@ import pytest
 from history.influx_process import SITE
 from history.influx_rig import writing
 from history.test_influx_victoria import NOON, ONE_OF_EACH
-from pvcharge.history.influx.points import CODES, SCHEMA, Kind
+from pvcharge.history.influx.codes import CODES
+from pvcharge.history.influx.points import SCHEMA, Kind
 from pvcharge.history.rows import Event
 from pvcharge.model import PowerFlow, Session
 from support.docs import DOCS

@@ -12,12 +12,9 @@ from hypothesis import strategies as st
 from influxdb_client.client.write.point import Point as TheirPoint
 
 from history.samples import decisions, events, sessions
+from pvcharge.history.influx.codes import CODES, DISTRUST_CODES, MODE_CODES, REASON_CODES, STATE_CODES
 from pvcharge.history.influx.points import (
-    CODES,
-    MODE_CODES,
-    REASON_CODES,
     SCHEMA,
-    STATE_CODES,
     TAGS,
     Kind,
     Lines,
@@ -31,6 +28,7 @@ from pvcharge.model import (
     ChargerStatus,
     Decision,
     DeviceHealth,
+    Distrust,
     EnergyTotals,
     Lease,
     LimitsCommand,
@@ -103,9 +101,9 @@ def test_types_are_what_they_were() -> None:
     integers = [
         *("charger.phases", "charger.setpoint_phases", "charger.state_code"),
         *("control.mode_code", "control.reason_code", "control.setpoint_phases"),
-        *("link.ok", "session.phase_switches", "session.starts"),
+        *("control.distrust_code", "link.ok", "pv.limited", "session.phase_switches", "session.starts"),
     ]
-    texts = ["charger.state", "control.mode", "control.reason"]
+    texts = ["charger.state", "control.distrust", "control.mode", "control.reason", "control.source"]
     assert others == dict.fromkeys(integers, Kind.INTEGER) | dict.fromkeys(texts, Kind.TEXT)
 
 
@@ -120,25 +118,41 @@ def test_codes_are_what_they_were() -> None:
         *("no_data", "stale_hold", "stale_minimum", "stale_stop", "following", "minimum", "too_little"),
         *("not_worth_it", "min_on_time", "min_off_time", "switch_limit"),
     ]
+    assert [str(distrust) for distrust in list(DISTRUST_CODES)[:9]] == [
+        *("None", "silent", "frozen", "incomplete", "returning", "backwards", "scaled", "other_meter"),
+        "contradicted",
+    ]
     assert all(list(codes.values()) == list(range(len(codes))) for codes in CODES.values())
 
 
 @pytest.mark.parametrize(
-    ("words", "codes"), [(ChargerState, STATE_CODES), (Mode, MODE_CODES), (Reason, REASON_CODES)]
+    ("words", "codes"),
+    [
+        (ChargerState, STATE_CODES),
+        (Mode, MODE_CODES),
+        (Reason, REASON_CODES),
+        (Distrust, DISTRUST_CODES),
+    ],
 )
 def test_every_word_has_a_code(words: type[StrEnum], codes: dict[Any, int]) -> None:
     """Whoever adds a word gives it the next number."""
-    assert set(codes) == set(words)
+    assert set(codes) - {None} == set(words)
 
 
 def test_a_reading_makes_a_point_for_each_place() -> None:
     """A mean stands at the end of its interval, and says how long that is."""
     flow = PowerFlow(at(-900), NOON, 4000.0, -3000.0, 500.0, 500.0, 80.0, "roof")
     assert lines(flow) == [
-        f"pv,device=roof,site=home power_w=4000.0,span_s=900.0 {NOON_MS}",
+        f"pv,device=roof,site=home power_w=4000.0,span_s=900.0,limited=0i {NOON_MS}",
         f"grid,device=roof,site=home power_w=-3000.0,load_w=500.0,span_s=900.0 {NOON_MS}",
         f"battery,device=roof,site=home power_w=500.0,soc_pct=80.0,span_s=900.0 {NOON_MS}",
     ]
+
+
+def test_production_that_is_held_back_is_marked() -> None:
+    """Where the sun seems to have gone at noon, one sees why."""
+    (pv,) = lines(PowerFlow(NOON, NOON, 4000.0, source="roof", limited=True))
+    assert pv == f"pv,device=roof,site=home power_w=4000.0,span_s=0.0,limited=1i {NOON_MS}"
 
 
 def test_what_a_reading_does_not_say_makes_no_point() -> None:
@@ -179,6 +193,16 @@ def test_a_decision_makes_one_point() -> None:
             f"setpoint_a=10.0,setpoint_phases=3i,surplus_w=7000.0,needed_w=1400.0,reading_age_s=1.5 {NOON_MS}"
         )
     ]
+
+
+def test_a_decision_says_whose_readings_it_follows() -> None:
+    """And why not those of the better source, of which 0 is the code that says that it does."""
+    for source, distrust, sent in (
+        ("roof", None, f'source="roof",distrust_code=0i {NOON_MS}'),
+        ("portal", Distrust.SILENT, f'source="portal",distrust="silent",distrust_code=1i {NOON_MS}'),
+    ):
+        (made,) = lines(replace(DECISION, source=source, distrust=distrust))
+        assert made.endswith(f",reading_age_s=1.5,{sent}")
 
 
 def test_health_tells_whether_and_not_why() -> None:
@@ -222,15 +246,17 @@ def test_other_events_make_no_points(event: object) -> None:
 
 
 def test_a_change_is_sent_at_once() -> None:
-    """Setpoint, reason or mode, even twice within a second."""
+    """Setpoint, reason, mode or source, even twice within a second."""
     changes = [
         DECISION,
         replace(DECISION, at=at(0.2), setpoint=Setpoint(3, 11)),
         replace(DECISION, at=at(0.4), setpoint=Setpoint(3, 11), reason=Reason.BOOST),
         replace(DECISION, at=at(0.6), setpoint=Setpoint(3, 11), reason=Reason.BOOST, mode=Mode.BOOST),
+        replace(DECISION, at=at(0.8), source="roof"),
+        replace(DECISION, at=at(1.0), source="roof", distrust=Distrust.FROZEN),
     ]
     assert [each.rpartition(" ")[2] for each in lines(*changes)] == [
-        f"{NOON_MS + elapsed}" for elapsed in (0, 200, 400, 600)
+        f"{NOON_MS + elapsed}" for elapsed in (0, 200, 400, 600, 800, 1000)
     ]
 
 

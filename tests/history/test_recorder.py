@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 from structlog.testing import capture_logs
 
-from history.samples import NOON, flow
+from history.samples import NOON, decided_on, flow
 from pvcharge.clock import FastClock
 from pvcharge.history import recorder as module
 from pvcharge.history.archive import Archive
@@ -22,7 +23,15 @@ from pvcharge.history.rows import Event
 from pvcharge.history.sessions import Prices
 from pvcharge.history.settings import HistorySettings
 from pvcharge.history.store import Batch, Store
-from pvcharge.model import ChargerState, ChargerStatus, DeviceHealth, EnergyTotals, PowerFlow, Session
+from pvcharge.model import (
+    ChargerState,
+    ChargerStatus,
+    DeviceHealth,
+    Distrust,
+    EnergyTotals,
+    PowerFlow,
+    Session,
+)
 from pvcharge.tasks.feed import Feed
 from support.disk import small_disk
 
@@ -304,6 +313,23 @@ async def test_a_session_is_kept_when_the_car_goes(rig: Rig) -> None:
     assert session.energy_wh == pytest.approx(300)
     assert reader.totals(NOON).charger_wh == pytest.approx(300)
     reader.close()
+
+
+async def test_what_cannot_be_true_is_kept_and_not_counted(rig: Rig) -> None:
+    """A meter that is mounted backwards must be seen in the record, but bought nothing."""
+    quarter = timedelta(minutes=15)
+    mean = PowerFlow(NOON, NOON + quarter, pv_w=0.0, grid_w=-400.0, source="portal", rank=1)
+    wrong = [replace(flow(second, 400.0), source="roof") for second in range(0, 300, 5)]
+    async with rig.running():
+        rig.see(decided_on("portal", Distrust.BACKWARDS), *wrong, mean)
+        await asyncio.sleep(0.2)
+        rig.see(decided_on("roof", None), flow(960), flow(970))
+    reader = Reader.open(rig.path)
+    totals = reader.totals(NOON)
+    reader.close()
+    assert rig.flows() == [*wrong, mean, flow(960), flow(970)]
+    assert totals.import_wh == 0.0
+    assert totals.export_wh == pytest.approx(100 + 3000 * 10 / 3600)
 
 
 async def test_a_full_disk_in_earnest(tmp_path: Path) -> None:

@@ -73,6 +73,14 @@ async def test_readings_are_passed_on_in_the_clouds_time(*, skew_s: float, span_
     assert cloud.answers() == []
 
 
+async def test_rank_and_limit_are_passed_on() -> None:
+    """By them the controller chooses between sources, and knows of surplus that no meter shows."""
+    cloud = Cloud(skew_s=600.0)
+    for rank, limited in ((3, True), (0, False)):
+        await cloud.hear(replace(cloud.reading(source=f"roof {rank}"), rank=rank, limited=limited))
+    assert [(flow.rank, flow.limited) for flow in cloud.taken] == [(3, True), (0, False)]
+
+
 async def test_a_mean_over_a_quarter_of_an_hour_is_old_and_welcome() -> None:
     """How old is too old, the controller knows."""
     cloud = Cloud()

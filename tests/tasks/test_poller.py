@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -20,12 +21,14 @@ pytestmark = pytest.mark.looptime
 class Rig:
     """A poller with its surroundings."""
 
-    def __init__(self, clock: VirtualClock, feed: RecordingFeed, inverter: FakeInverter) -> None:
+    def __init__(
+        self, clock: VirtualClock, feed: RecordingFeed, inverter: FakeInverter, rank: int = 0
+    ) -> None:
         self.inverter = inverter
         self.inbox: Inbox = asyncio.Queue(1000)
         self.demand = Latest(Demand())
         self.feed = feed
-        self.poller = Poller(inverter, clock, self.inbox, self.demand, feed)
+        self.poller = Poller(inverter, clock, self.inbox, self.demand, feed, rank)
 
     def waits_s(self) -> list[float]:
         """Return the time between the end of each read and the begin of the next."""
@@ -57,6 +60,25 @@ async def test_readings_go_on_in_order(rig: Rig, clock: VirtualClock) -> None:
     assert [rig.inbox.get_nowait() for _ in flows] == list(flows)
     health = DeviceHealth("roof", now, ok=True, since=now, facts={"reads": 1})
     assert rig.feed.events == [health]
+
+
+async def test_readings_get_the_rank_of_their_inverter(clock: VirtualClock, feed: RecordingFeed) -> None:
+    """Those of now and those of the past, whatever else they say."""
+    rig = Rig(clock, feed, inverter := Remembering(clock), rank=101)
+    now = clock.now()
+    told = PowerFlow(now, now, 1.0, 2.0, 3.0, 4.0, 5.0, "roof", limited=True)
+    inverter.script.append((told,))
+    async with running(rig.poller.run()):
+        await asyncio.sleep(6)
+        (past,) = await rig.poller.read_past(now, now)
+    assert rig.inbox.get_nowait() == replace(told, rank=101)
+    assert past == replace(flow(now), rank=101)
+
+
+async def test_who_can_be_asked_for_the_past_is_known(rig: Rig, clock: VirtualClock) -> None:
+    """Without asking."""
+    assert not rig.poller.tells_past
+    assert Rig(clock, rig.feed, Remembering(clock)).poller.tells_past
 
 
 async def test_change_of_demand_wakes_it(rig: Rig) -> None:

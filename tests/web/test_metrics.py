@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 import pvcharge
 from pvcharge.model import (
     ChargerState,
+    Distrust,
     EnergyTotals,
     LimitsCommand,
     Mode,
@@ -147,6 +148,28 @@ def test_sources_have_a_bound(rig: Rig) -> None:
     counts = rig.shown("pvcharge_readings_total")
     assert len(counts) == MOST_SOURCES + 1
     assert (counts["source 0"], counts["other"]) == (2, 5)
+
+
+def test_one_source_is_followed(rig: Rig) -> None:
+    """Each that was heard has its series, and the cause why the better one is not followed, too."""
+    rig.take(flow(), flow(source="cloud"), PowerFlow(NOON, NOON))
+    assert rig.shown("pvcharge_source_followed") == {}
+    rig.take(decision(source="cloud", distrust=Distrust.SILENT))
+    assert rig.shown("pvcharge_source_followed") == {"roof": 0, "cloud": 1, "unnamed": 0}
+    assert {name for name, number in rig.shown("pvcharge_distrust").items() if number} == {"silent"}
+    rig.take(decision(source=""))
+    assert rig.shown("pvcharge_source_followed") == {"roof": 0, "cloud": 0, "unnamed": 1}
+    assert rig.shown("pvcharge_distrust") == {}
+    rig.pass_time(60)
+    assert rig.shown("pvcharge_source_followed") == {}
+
+
+def test_production_that_is_held_back_is_a_1(rig: Rig) -> None:
+    """A flag is a number here, and absent where nothing is known."""
+    assert rig.shown("pvcharge_production_limited") == {}
+    for second, limited in ((0, False), (5, True)):
+        rig.take(flow(NOON + timedelta(seconds=second), limited=limited))
+        assert rig.shown("pvcharge_production_limited") == {"": float(limited)}
 
 
 def test_decisions_count_by_reason(rig: Rig) -> None:
@@ -310,8 +333,8 @@ def test_trouble_is_the_lack_of_decisions(rig: Rig) -> None:
 
 def test_catalogue_is_complete(rig: Rig) -> None:
     """Whatever is told is in the catalogue, with its type and labels, and nothing else is there."""
-    rig.take(flow(battery_w=0.0, battery_soc_pct=5.0), status(session_wh=1.0, total_wh=1.0), decision())
-    rig.take(EnergyTotals(NOON))
+    rig.take(flow(battery_w=0.0, battery_soc_pct=5.0), status(session_wh=1.0, total_wh=1.0))
+    rig.take(decision(source="roof", distrust=Distrust.SCALED), EnergyTotals(NOON))
     facts = ("requests_left", "requests_limit", "waiting", "lag_events", "lag_s", "sent", "dropped")
     more = ("reconnects", "reboots", "edge_clock_ahead_s", "cloud_clock_ahead_s", "other")
     rig.take(health("box", dict.fromkeys((*facts, *more), 1)))

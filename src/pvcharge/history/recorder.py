@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import structlog
 
 from pvcharge.history.archive import Archive
+from pvcharge.history.belief import Belief
 from pvcharge.history.buckets import Buckets
 from pvcharge.history.energy import EnergyMeter
 from pvcharge.history.errors import StoreError
@@ -18,7 +19,7 @@ from pvcharge.history.rows import TABLES, Event
 from pvcharge.history.sessions import Prices, SessionTracker
 from pvcharge.history.settings import HistorySettings
 from pvcharge.history.store import Batch, Store
-from pvcharge.model import Clock, DeviceHealth, EnergyTotals, Session
+from pvcharge.model import Clock, Decision, DeviceHealth, EnergyTotals, PowerFlow, Session
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +89,7 @@ class Recorder:
         self._about = about
         self._settings = settings
         self._prices = prices
+        self._belief = Belief()
         self._meter = EnergyMeter()
         self._sessions = SessionTracker(prices)
         self._waiting: deque[Event] = deque()
@@ -143,6 +145,12 @@ class Recorder:
             self._waiting.popleft()
             self._dropped += 1
         self._waiting.append(event)
+        if isinstance(event, Decision):
+            self._belief.take(event)
+        if not isinstance(event, PowerFlow) or self._belief.counts(event):
+            self._count(event)
+
+    def _count(self, event: Event) -> None:
         for increment in self._meter.take(event):
             self._buckets.add(increment)
         ended = self._sessions.take(event)

@@ -10,6 +10,7 @@ from pvcharge.model import (
     ChargerStatus,
     Decision,
     DeviceHealth,
+    Distrust,
     EnergyTotals,
     Lease,
     LimitsCommand,
@@ -58,11 +59,14 @@ def _maybe_time(at_us: int | None) -> datetime | None:
 
 def _flow_row(it: PowerFlow) -> Row:
     times = to_us(it.start), to_us(it.end)
-    return (*times, it.pv_w, it.grid_w, it.battery_w, it.load_w, it.battery_soc_pct, it.source)
+    powers = it.pv_w, it.grid_w, it.battery_w, it.load_w
+    return (*times, *powers, it.battery_soc_pct, it.source, it.rank, it.limited)
 
 
 def _flow(start_us: int, end_us: int, *rest: Any) -> PowerFlow:
-    return PowerFlow(from_us(start_us), from_us(end_us), *rest)
+    pv_w, grid_w, battery_w, load_w, soc_pct, source, rank, limited = rest
+    times = from_us(start_us), from_us(end_us)
+    return PowerFlow(*times, pv_w, grid_w, battery_w, load_w, soc_pct, source, rank, bool(limited))
 
 
 def _status_row(it: ChargerStatus) -> Row:
@@ -110,11 +114,12 @@ def _mode(mode: str, until_us: int | None) -> ModeCommand:
 def _decision_row(it: Decision) -> Row:
     decided = to_us(it.at), it.setpoint.phases, it.setpoint.current_a, it.reason.value, it.mode.value
     ends = _maybe_us(it.waits_until), _maybe_us(it.boost_until)
-    return (*decided, it.surplus_w, it.needed_w, it.reading_age_s, *ends)
+    distrust = it.distrust and it.distrust.value
+    return (*decided, it.surplus_w, it.needed_w, it.reading_age_s, *ends, it.source, distrust)
 
 
 def _decision(at_us: int, phases: int, current_a: int, reason: str, mode: str, *rest: Any) -> Decision:
-    surplus_w, needed_w, age_s, waits_us, boost_us = rest
+    surplus_w, needed_w, age_s, waits_us, boost_us, source, distrust = rest
     return Decision(
         from_us(at_us),
         Setpoint(phases, current_a),
@@ -125,6 +130,8 @@ def _decision(at_us: int, phases: int, current_a: int, reason: str, mode: str, *
         age_s,
         _maybe_time(waits_us),
         _maybe_time(boost_us),
+        source,
+        None if distrust is None else Distrust(distrust),
     )
 
 
@@ -199,11 +206,11 @@ class Table:
 
 
 TABLES: dict[type[Event], Table] = {
-    PowerFlow: Table("flows", 8, _flow_row, _flow),
+    PowerFlow: Table("flows", 10, _flow_row, _flow),
     ChargerStatus: Table("statuses", 13, _status_row, _status),
     ModeCommand: Table("modes", 2, _mode_row, _mode),
     LimitsCommand: Table("limits", 2, lambda it: (it.min_current_a, it.max_current_a), LimitsCommand),
-    Decision: Table("decisions", 10, _decision_row, _decision),
+    Decision: Table("decisions", 12, _decision_row, _decision),
     Lease: Table("leases", 6, _lease_row, _lease),
     DeviceHealth: Table("health", 6, _health_row, _health),
     EnergyTotals: Table("totals", 7, _totals_row, _totals),

@@ -33,7 +33,7 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a file up to date, each step in a transaction of its own; a new file gets all of them.
+    """Bring a file up to date, each step in a transaction of its own; a new file gets all of them in one.
 
     Raises:
         NewerFileError: the file is from a later version.
@@ -43,6 +43,12 @@ def migrate(connection: sqlite3.Connection) -> None:
     version = version_of(connection)
     if not version:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # can be chosen for an empty file only
+        _take_steps(connection, scripts, len(scripts))
+        return
     for number, script in enumerate(scripts[version:], version + 1):
-        stamp = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number};"
-        connection.executescript(f"BEGIN IMMEDIATE; {script} {stamp} COMMIT;")
+        _take_steps(connection, [script], number)
+
+
+def _take_steps(connection: sqlite3.Connection, scripts: list[str], version: int) -> None:
+    stamp = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};"
+    connection.executescript("\n".join(["BEGIN IMMEDIATE;", *scripts, stamp, "COMMIT;"]))

@@ -1,7 +1,8 @@
 """What stands in the messages: JSON <-> model, strict and pure.
 
 Whatever bytes come in, decoding returns a valid value or raises `PayloadError`, nothing else. All keys are
-always present, unknown ones are refused, and times are converted to UTC.
+always written, unknown ones are refused, and times are converted to UTC. Only keys that a release before
+does not write may be missing, so that a cloud can be updated before its edge.
 """
 
 import json
@@ -19,6 +20,7 @@ VERSION = 1
 MAX_BYTES = 8 * 1024
 MAX_LEASE_S = 3600.0
 MAX_BOOST_MIN = 24 * 60
+MAX_RANK = 1000
 
 _SHOWN = 60  # characters of a foreign text in a message of ours
 _MINUTES = re.compile(r"[0-9]{1,4}")
@@ -96,6 +98,8 @@ class _Flow(_Payload):
     load_w: _Power | None
     battery_soc_pct: Annotated[float, Field(ge=0, le=100)] | None
     source: Annotated[str, Field(max_length=100)]
+    rank: Annotated[int, Field(ge=0, le=MAX_RANK)] = 0
+    limited: bool = False
 
 
 class _Lease(_Payload):

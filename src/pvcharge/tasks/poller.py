@@ -1,7 +1,8 @@
 """Reads an inverter when its driver thinks a reading is worth it, and never twice at once."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pvcharge.drivers.base import Demand, DriverError, Inverter, PastReader, PermanentError
@@ -31,6 +32,7 @@ class Poller:
         inbox: where readings go, oldest first.
         demand: what readings would be good for; the plan is made anew whenever it changes.
         feed: where the device's health is published.
+        rank: of its readings among those of this house, 0 being trusted most.
     """
 
     def __init__(
@@ -40,14 +42,21 @@ class Poller:
         inbox: Inbox,
         demand: Latest[Demand],
         feed: Feed,
+        rank: int = 0,
     ) -> None:
         self.name = inverter.name
         self._inverter = inverter
         self._clock = clock
         self._inbox = inbox
         self._demand = demand
+        self._rank = rank
         self._retry = Retry(inverter.name, clock, feed)
         self._past: Latest[_Past | None] = Latest(None)
+
+    @property
+    def tells_past(self) -> bool:
+        """Whether the inverter can be asked for the past."""
+        return isinstance(self._inverter, PastReader)
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -87,7 +96,7 @@ class Poller:
         try:
             if not isinstance(self._inverter, PastReader):
                 raise PermanentError(f"{self._inverter.name}: tells nothing of the past")
-            past.flows.set_result(await self._inverter.read_past(past.start, past.end))
+            past.flows.set_result(self._ranked(await self._inverter.read_past(past.start, past.end)))
         except DriverError as error:
             past.flows.set_exception(error)
 
@@ -97,7 +106,10 @@ class Poller:
             flows = await self._inverter.read()
         except DriverError as error:
             return self._retry.failed(error, dict(self._inverter.health()))
-        for flow in flows:
+        for flow in self._ranked(flows):
             await self._inbox.put(flow)
         self._retry.succeeded(dict(self._inverter.health()))
         return LEAST_PAUSE_S
+
+    def _ranked(self, flows: Iterable[PowerFlow]) -> tuple[PowerFlow, ...]:
+        return tuple(replace(flow, rank=self._rank) for flow in flows)

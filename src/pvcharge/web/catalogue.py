@@ -107,6 +107,8 @@ def _value_entry(value: Value) -> tuple[Value, Entry, float]:
     if value.kind is Kind.ENUM:
         label = value.key.rpartition("_")[2]
         return value, *_entry(value.key, f"{value.label}: 1 for the one that it is", labels=(label,))
+    if value.kind is Kind.FLAG:
+        return value, *_entry(value.key, f"{value.label}: 1 if so, else 0")
     type_ = Type.COUNTER if value.state_class == "total_increasing" else Type.GAUGE
     return value, *_entry(value.key, value.label, type_)
 
@@ -118,7 +120,7 @@ def _fact_entry(key: str, what: str, type_: Type) -> tuple[Entry, float]:
 SHOWN = [
     _value_entry(value)
     for value in VALUES
-    if value.kind in (Kind.NUMBER, Kind.ENUM) and value.key not in _BY_DEVICE
+    if value.kind in (Kind.NUMBER, Kind.ENUM, Kind.FLAG) and value.key not in _BY_DEVICE
 ]
 FACTS = {
     **{key: _fact_entry(key, what, Type.GAUGE) for key, what in _GAUGE_FACTS.items()},
@@ -133,6 +135,11 @@ ERRORS = Entry(
     "pvcharge_device_errors_total", "Reports that the device does not work", Type.COUNTER, ("device",)
 )
 READINGS = Entry("pvcharge_readings_total", "Readings of the house", Type.COUNTER, ("source",))
+FOLLOWED = Entry(
+    "pvcharge_source_followed",
+    "Whether these readings are the ones that drive: 1 if so, else 0",
+    labels=("source",),
+)
 DECISIONS = Entry("pvcharge_decisions_total", "Decisions", Type.COUNTER, ("reason",))
 LEASES = Entry("pvcharge_leases_total", "Setpoints leased to the charger", Type.COUNTER)
 CHANGES = Entry(
@@ -149,7 +156,7 @@ BUILD = Entry("pvcharge_build_info", "Version of pvcharge", Type.INFO, ("version
 
 CATALOGUE: tuple[Entry, ...] = (
     *(entry for _, entry, _ in SHOWN),
-    *(UP, STATE_AGE),
+    *(FOLLOWED, UP, STATE_AGE),
     *(entry for entry, _ in FACTS.values()),
     *(OTHER_FACT, ERRORS, READINGS, DECISIONS, LEASES, CHANGES, SESSIONS, LAG, BUILD),
 )

@@ -35,6 +35,7 @@ from pvcharge.web.catalogue import (
     DECISIONS,
     ERRORS,
     FACTS,
+    FOLLOWED,
     LAG,
     LEASES,
     OTHER_FACT,
@@ -184,6 +185,10 @@ class Metrics(Collector):
     def _house(self, snapshot: Snapshot) -> Iterator[Metric]:
         for value, entry, factor in SHOWN:
             yield entry.family(_samples(value, snapshot, factor))
+        followed = snapshot.decision.source if snapshot.decision else None
+        if followed is not None:
+            name = self._source(followed)
+            yield FOLLOWED.family(((source,), float(source == name)) for source in self._readings)
 
     def _devices(self, snapshot: Snapshot) -> Iterator[Metric]:
         devices = snapshot.devices.values()
@@ -213,7 +218,7 @@ class Metrics(Collector):
 
 def _samples(value: Value, snapshot: Snapshot, factor: float) -> Iterator[Sample]:
     taken = value.take(snapshot)
-    if value.kind is Kind.NUMBER:
+    if value.kind in (Kind.NUMBER, Kind.FLAG):
         number = _number(taken)
         if number is not None:
             yield (), number * factor

@@ -15,6 +15,9 @@ LONGEST_PAUSE_S = 1800.0  # a longer one is a night or an outage, not usual
 PAUSES = 5  # of which the middle one is usual
 LONGEST_MEAN_S = 86400.0  # no device measures a longer one
 MOST_SOURCES = 16  # a house has two or three; the names may come from afar
+MOST_HOLES = 16  # older ones stay what they are
+
+Span = tuple[datetime, datetime]
 
 
 @with_config(STRICT)
@@ -57,50 +60,96 @@ class Instant:
 
 @with_config(STRICT)
 @dataclass(slots=True)
+class Hole:
+    """A span of time of which nothing has been counted."""
+
+    start: Time
+    end: Time
+
+
+@with_config(STRICT)
+@dataclass(slots=True)
 class PowerIntegral:
     """The energy of one power.
 
-    All time until `until` has been counted, or is a hole that stays one: of whatever comes, only what lies
-    later counts. A part of a mean counts as its part of the time. Between two instants of a source the power
-    is taken for a straight line; a source's instant that lacks the power is as if it had not come.
+    All time until `until` has been counted, but for the holes: of whatever comes, only what lies later or in
+    a hole counts. So instants, which are there at once, win over means, which come minutes later and count
+    where there was nothing better. A part of a mean counts as its part of the time. Between two instants of
+    a source the power is taken for a straight line; a source's instant that lacks the power is as if it had
+    not come.
     """
 
     until: Time | None
     instants: dict[str, Instant]  # by source
+    holes: list[Hole]  # the newest of them, oldest first
 
     @classmethod
     def new(cls) -> "PowerIntegral":
         """Return one that has counted nothing yet."""
-        return cls(None, {})
+        return cls(None, {}, [])
 
-    def take(self, source: str, start: datetime, end: datetime, power_w: float) -> Piece | None:
-        """Return what a reading, an instant if start == end, adds to the energy; None if nothing."""
+    def take(self, source: str, start: datetime, end: datetime, power_w: float) -> list[Piece]:
+        """Return what a reading, an instant if start == end, adds to the energy, oldest first."""
         if start < end:
-            return (
-                self._count(start, power_w, end, power_w) if seconds(start, end) <= LONGEST_MEAN_S else None
-            )
+            line = _Line(start, power_w, end, power_w)
+            return self._count(line) if seconds(start, end) <= LONGEST_MEAN_S else []
         last = self.instants.get(source)
         if last is None:
             if len(self.instants) >= MOST_SOURCES:
                 del self.instants[min(self.instants, key=lambda name: self.instants[name].at)]
             self.instants[source] = Instant(end, power_w, Rhythm([]))
-            return None
-        before, before_w = last.at, last.power_w
-        pause_s = seconds(before, end)
+            return []
+        line = _Line(last.at, last.power_w, end, power_w)
+        pause_s = seconds(last.at, end)
         if pause_s <= 0:
-            return None
+            return []
         last.at, last.power_w = end, power_w
-        return self._count(before, before_w, end, power_w) if last.rhythm.bridges(pause_s) else None
+        return self._count(line) if last.rhythm.bridges(pause_s) else []
 
-    def _count(self, start: datetime, start_w: float, end: datetime, end_w: float) -> Piece | None:
-        if self.until is not None and self.until > start:
-            if self.until >= end:
-                return None
-            start_w += (end_w - start_w) * ((self.until - start) / (end - start))
-            start = self.until
-        self.until = end
-        above_wh, below_wh = _split(start_w, end_w, seconds(start, end) / HOUR_S)
-        return Piece(start, end, above_wh, below_wh)
+    def _count(self, line: "_Line") -> list[Piece]:
+        spans = self._fill(line.start, line.end)
+        if self.until is None or self.until < line.end:
+            start = line.start if self.until is None else max(self.until, line.start)
+            if self.until is not None and self.until < start:
+                self.holes.append(Hole(self.until, start))
+                del self.holes[:-MOST_HOLES]
+            spans.append((start, line.end))
+            self.until = line.end
+        return [line.piece(*span) for span in spans]
+
+    def _fill(self, start: datetime, end: datetime) -> list[Span]:
+        """Take a span out of the holes, and return what of it there was."""
+        filled: list[Span] = []
+        left: list[Hole] = []
+        for hole in self.holes:
+            first, last = max(start, hole.start), min(end, hole.end)
+            if first >= last:
+                left.append(hole)
+                continue
+            filled.append((first, last))
+            rests = Hole(hole.start, first), Hole(last, hole.end)
+            left += [rest for rest in rests if rest.start < rest.end]
+        self.holes = left[-MOST_HOLES:]
+        return filled
+
+
+class _Line(NamedTuple):
+    """A power that is straight over time."""
+
+    start: datetime
+    start_w: float
+    end: datetime
+    end_w: float
+
+    def piece(self, first: datetime, last: datetime) -> Piece:
+        """Return the energy of a part of it."""
+        above_wh, below_wh = _split(self._at(first), self._at(last), seconds(first, last) / HOUR_S)
+        return Piece(first, last, above_wh, below_wh)
+
+    def _at(self, at: datetime) -> float:
+        if at == self.end:
+            return self.end_w
+        return self.start_w + (self.end_w - self.start_w) * ((at - self.start) / (self.end - self.start))
 
 
 def _split(start_w: float, end_w: float, hours: float) -> tuple[float, float]:

@@ -53,8 +53,8 @@ class EnergyMeter:
     """Counts the energy in readings and statuses, no time of any quantity twice.
 
     Each of production, grid and battery is followed by itself: where a reading does not tell one, another
-    source may count that time as long as nothing later has been counted. What comes late for time before
-    that counts nothing, be it a hole. Production below zero, such as an inverter's own use at night, is none.
+    source may count that time, also minutes later. So while a source of instants is silent the means of
+    another count. Production below zero, such as an inverter's own use at night, is none.
 
     Args:
         state: as `state()` returned it; None to start with nothing.
@@ -95,8 +95,7 @@ class EnergyMeter:
         ):
             if power_w is None:
                 continue
-            piece = integral.take(flow.source, flow.start, flow.end, power_w)
-            if piece is not None:
+            for piece in integral.take(flow.source, flow.start, flow.end, power_w):
                 energies = found.setdefault((piece.start, piece.end), {})
                 energies[above] = piece.above_wh
                 if below is not None:

@@ -14,15 +14,13 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from math import isfinite
-from typing import Any
 
+from pvcharge.history.influx.codes import DISTRUST_CODES, MODE_CODES, REASON_CODES, STATE_CODES
 from pvcharge.model import (
-    ChargerState,
     ChargerStatus,
     Decision,
     DeviceHealth,
     EnergyTotals,
-    Mode,
     PowerFlow,
     Reason,
     Session,
@@ -74,42 +72,6 @@ TAGS = {
     "device": "name of the device, as configured; none on what is counted for the whole site",
 }
 
-# Numbers for what is a word elsewhere, as graphs and VictoriaMetrics want them. None is ever given anew.
-STATE_CODES = {
-    ChargerState.UNKNOWN: 0,
-    ChargerState.DISCONNECTED: 1,
-    ChargerState.READY: 2,
-    ChargerState.CHARGING: 3,
-    ChargerState.COMPLETE: 4,
-    ChargerState.ERROR: 5,
-}
-MODE_CODES = {Mode.OFF: 0, Mode.SURPLUS: 1, Mode.MIN_SURPLUS: 2, Mode.BOOST: 3}
-REASON_CODES = {
-    Reason.NO_STATUS: 0,
-    Reason.CHARGER_FAULT: 1,
-    Reason.CHARGER_LIMIT: 2,
-    Reason.NO_CAR: 3,
-    Reason.SWITCHED_OFF: 4,
-    Reason.BOOST: 5,
-    Reason.BY_HAND: 6,
-    Reason.NO_DATA: 7,
-    Reason.STALE_HOLD: 8,
-    Reason.STALE_MINIMUM: 9,
-    Reason.STALE_STOP: 10,
-    Reason.FOLLOWING: 11,
-    Reason.MINIMUM: 12,
-    Reason.TOO_LITTLE: 13,
-    Reason.NOT_WORTH_IT: 14,
-    Reason.MIN_ON_TIME: 15,
-    Reason.MIN_OFF_TIME: 16,
-    Reason.SWITCH_LIMIT: 17,
-}
-CODES: Mapping[str, Mapping[Any, int]] = {
-    "state_code": STATE_CODES,
-    "mode_code": MODE_CODES,
-    "reason_code": REASON_CODES,
-}
-
 _BY_DEVICE = ("site", "device")
 
 
@@ -135,6 +97,7 @@ SCHEMA = (
         (
             _float("power_w", "W", "production"),
             _SPAN,
+            _integer("limited", "1 = production is held back, 0 = not"),
             _float("energy_total_kwh", "kWh", "produced since the daemon first ran here; without device"),
         ),
     ),
@@ -182,7 +145,8 @@ SCHEMA = (
     ),
     Measurement(
         "control",
-        f"What is decided: at once when setpoint, reason or mode change, else every {SAME_DECISION_S:g} s.",
+        "What is decided: at once when setpoint, reason, mode or source change, "
+        f"else every {SAME_DECISION_S:g} s.",
         ("site",),
         (
             _text("reason", "why"),
@@ -194,6 +158,9 @@ SCHEMA = (
             _float("surplus_w", "W", "for the car, as last known"),
             _float("needed_w", "W", "surplus from which charging would be worth it"),
             _float("reading_age_s", "s", "since the end of the newest usable reading"),
+            _text("source", "whose readings are followed"),
+            _text("distrust", "why not those that are trusted most"),
+            _integer("distrust_code", "the same as a number; 0 = these are followed"),
         ),
     ),
     Measurement(
@@ -268,7 +235,8 @@ class Lines:
         if isinstance(event, Decision):
             before = self._decided
             slot = event.at.timestamp() // SAME_DECISION_S
-            self._decided = (event.setpoint, event.reason, event.mode, slot)
+            source = event.source, event.distrust
+            self._decided = (event.setpoint, event.reason, event.mode, source, slot)
             if self._decided == before:
                 return []
         return [text for point in points(event, self._charger) if (text := line(point, self._site))]
@@ -323,7 +291,8 @@ def _flow(it: PowerFlow) -> Iterator[Point]:
     }
     for measurement, fields in powers.items():
         if any(value is not None for value in fields.values()):
-            yield Point(measurement, it.source, it.end, {**fields, "span_s": it.span_s})
+            limited = {"limited": int(it.limited)} if measurement == "pv" else {}
+            yield Point(measurement, it.source, it.end, {**fields, "span_s": it.span_s, **limited})
 
 
 def _status(it: ChargerStatus) -> dict[str, float | str | None]:
@@ -353,6 +322,9 @@ def _decision(it: Decision) -> dict[str, float | str | None]:
         "surplus_w": it.surplus_w,
         "needed_w": it.needed_w,
         "reading_age_s": it.reading_age_s,
+        "source": it.source,
+        "distrust": it.distrust and it.distrust.value,
+        "distrust_code": None if it.source is None else DISTRUST_CODES[it.distrust],
     }
 
 

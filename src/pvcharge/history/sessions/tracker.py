@@ -129,9 +129,11 @@ class SessionTracker:
         known = self._known
         if flow.grid_w is None:
             return
-        piece = known.grid.take(flow.source, flow.start, flow.end, flow.grid_w)
-        if piece is None:
+        until = known.grid.until
+        pieces = known.grid.take(flow.source, flow.start, flow.end, flow.grid_w)
+        if not pieces or (until is not None and pieces[-1].start < until):
             return
+        piece = pieces[-1]  # those before it fill holes, of which the share has been assumed already
         start_s, end_s = piece.start.timestamp(), piece.end.timestamp()
         last = known.waiting[-1] if known.waiting else None
         if last is not None and last.end_s == start_s and end_s - last.start_s <= MERGED_S:
