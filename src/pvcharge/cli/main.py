@@ -16,6 +16,7 @@ OK, CRASH, USAGE, CONFIG, INTERRUPTED = 0, 1, 2, 78, 130
 COMMANDS = {
     "run": "run the daemon",
     "check": "validate a configuration, and with --probe its devices",
+    "probe": "show what is behind the address of an inverter, and what pvcharge makes of it",
     "boost": "charge with full power now, for a time or until told otherwise",
     "mode": "choose how to charge",
     "demo": "watch it work: simulated devices, real drivers, accelerated time; needs no hardware",
