@@ -16,21 +16,25 @@ from pvcharge.mqtt.edge_boost import EdgeBoost
 from pvcharge.mqtt.flows import FlowListener
 from pvcharge.mqtt.line import Connect, Line
 from pvcharge.mqtt.link import Link
+from pvcharge.mqtt.orders import OrdersListener, OrdersPublisher
 from pvcharge.mqtt.remote import RemoteCharger
-from pvcharge.tasks.charger_task import ChargerTask
+from pvcharge.tasks.charger_task import ChargerTask, OnSilence
 from pvcharge.tasks.commands_store import CommandsStore
 from pvcharge.tasks.control_loop import ControlLoop
 from pvcharge.tasks.feed import Feed
 from pvcharge.tasks.notify import Notifier
+from pvcharge.tasks.orders_store import OrdersStore
 from pvcharge.tasks.poller import Poller
 from pvcharge.tasks.queues import Inbox, Latest
 from pvcharge.tasks.relay import Relay
-from pvcharge.tasks.supervisor import Tasks, supervise
+from pvcharge.tasks.stand_in import StandIn
+from pvcharge.tasks.supervisor import Run, Tasks, supervise
 
 log = structlog.get_logger(__name__)
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 INBOX_CAPACITY = 1000  # readings and status wait here for the control loop, which never waits for them
+OWN_AFTER_EDGE = 100  # ranks that are left to the inverters at the edge, which know the house first-hand
 
 
 class App:
@@ -65,7 +69,7 @@ class App:
         Raises:
             TaskCrashedError: wrapped in a group, when a task crashed too often.
         """
-        tasks = self._edge() if self.config.role == "edge" else await self._controller()
+        tasks = await (self._edge() if self.config.role == "edge" else self._controller())
         if self.config.web is not None:
             from pvcharge.page import page_tasks  # noqa: PLC0415 - who shows nothing shall not load it
 
@@ -112,32 +116,68 @@ class App:
         FlowListener(line.link, line.heartbeat, line.namespace, self.clock, self.inbox.put)
         edge_boost = EdgeBoost(line.link, line.heartbeat, line.namespace, self.clock, self.inbox.put)
         line.on_change.append(edge_boost.note_edge)
+        control = self.config.control
+        orders = OrdersPublisher(
+            line.link,
+            line.namespace,
+            self.clock,
+            control.model_dump(mode="json"),
+            control.mode,
+            control.current_limits,
+            self.feed.subscribe(),
+        )
+        line.on_change.append(orders.note_edge)
         front = front_tasks(self.config, line, self.clock, self.feed, charger_name, edge_boost.pass_on)
-        return {**front, "edge boost": edge_boost.run, **line.tasks()}
+        return {**front, "edge boost": edge_boost.run, "orders": orders.run, **line.tasks()}
 
-    def _edge(self) -> Tasks:
+    async def _edge(self) -> Tasks:
         """Wire up an edge: the charger does what the cloud leases, and all that the devices say goes up."""
         config, clock = self.config, self.clock
         line = self._line()
+        stand_in = self._stand_in(line) if config.edge.on_silence is OnSilence.LOCAL else None
         bridge = EdgeBridge(
             line.link,
             line.heartbeat,
             line.namespace,
             clock,
-            put_lease=self._leases.put,
+            put_lease=stand_in.take_lease if stand_in else self._leases.put,
             limits=config.control.setpoint_limits,
             lease_s=config.edge.lease_s,
             boost_ends_on_unplug=config.control.boost_ends_on_unplug,
         )
         pollers, demands = self._pollers()
-        relay = Relay(bridge, clock, self.inbox, demands, self._progressed)
-        return {
+        watch = stand_in.observe if stand_in else None
+        relay = Relay(bridge, clock, self.inbox, demands, self._progressed, watch)
+        tasks: Tasks = {
             **_polls(pollers),
             "charger": self._charger_task(make_charger(config, clock)).run,
             "relay": relay.run,
             "bridge": bridge.run,
-            **line.tasks(),
         }
+        if stand_in:
+            bridge.on_boost.append(stand_in.boost)
+            tasks |= {"stand-in": stand_in.run, "orders": await self._orders(line, stand_in)}
+        return {**tasks, **line.tasks()}
+
+    def _stand_in(self, line: Line) -> StandIn:
+        """Return the controller that leads while the cloud is silent."""
+        config = self.config
+        return StandIn(
+            config.control,
+            self.clock,
+            self._leases,
+            self.feed,
+            lease_s=config.edge.lease_s,
+            heard=lambda: line.heartbeat.alive,
+        )
+
+    async def _orders(self, line: Line, stand_in: StandIn) -> Run:
+        """Have the stand-in obey what the cloud wants, first of all what it wanted before the last stop."""
+        store = OrdersStore(self.config.state_dir, self.clock, stand_in.obey)
+        await store.restore()
+        listener = OrdersListener(line.link, line.heartbeat, line.namespace, self.clock, store.take)
+        line.on_change.append(listener.note_cloud)
+        return listener.run
 
     def _line(self) -> Line:
         config = self.config
@@ -160,9 +200,10 @@ class App:
         inverters = make_inverters(self.config, self.clock)
         # Until the charger has been heard, nothing is known of a car, and a request is not worth its price.
         demands = [Latest(Demand(car_plugged=False)) for _ in inverters]
+        first = OWN_AFTER_EDGE if self.config.role == "cloud" else 0
         pollers = [
-            Poller(inverter, self.clock, self.inbox, demand, self.feed)
-            for inverter, demand in zip(inverters, demands, strict=True)
+            Poller(inverter, self.clock, self.inbox, demand, self.feed, rank)
+            for rank, (inverter, demand) in enumerate(zip(inverters, demands, strict=True), first)
         ]
         return pollers, demands
 

@@ -25,7 +25,7 @@ from pvcharge.log import LogSettings
 from pvcharge.mqtt.settings import MqttSettings
 from pvcharge.problems import ENV_DELIMITER, ENV_PREFIX, Location, Problems
 from pvcharge.secret_files import resolve_secrets
-from pvcharge.tasks.charger_task import EdgeSettings
+from pvcharge.tasks.charger_task import EdgeSettings, OnSilence
 from pvcharge.web.settings import WebSettings
 
 KINDS: dict[str | int, str] = {"inverter": INVERTERS, "charger": CHARGERS}
@@ -186,6 +186,8 @@ def build(tables: Mapping[str, Any], path: Path, environment: Mapping[str, Any] 
     except ValidationError as error:
         problems.add_errors(error, _File)
     _check_role(merged, problems)
+    if parsed is not None:
+        _check_stand_in(parsed, problems)
     if parsed is not None and parsed.influxdb and not parsed.history.enabled:
         problems.add(("influxdb",), "needs the history, of which it is sent; set enabled = true in [history]")
     devices = {
@@ -248,6 +250,20 @@ def _check_role(merged: Mapping[str, Any], problems: Problems) -> None:
     if role == "cloud" and "charger" in merged:
         problems.add(
             ("charger",), "belongs into the edge's configuration; the cloud reaches it through [mqtt]"
+        )
+
+
+def _check_stand_in(parsed: _File, problems: Problems) -> None:
+    """Refuse to lead the charger from here where the charger is not, or where there is nothing to follow."""
+    if parsed.edge.on_silence is not OnSilence.LOCAL:
+        return
+    if parsed.role != "edge":
+        problems.add(
+            ("edge", "on_silence"), '"local" is for role "edge" only, which has a cloud to stand in for'
+        )
+    elif not parsed.inverter:
+        problems.add(
+            ("edge", "on_silence"), '"local" needs an [[inverter]] here, whose readings the edge can follow'
         )
 
 

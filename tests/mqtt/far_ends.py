@@ -168,12 +168,14 @@ statuses = st.builds(
 )
 _maybe_powers = st.one_of(st.none(), _powers)
 flows = st.builds(
-    lambda start, span_s, powers: PowerFlow(
-        start, start + timedelta(seconds=span_s), **powers, source="roof"
+    lambda start, span_s, powers, rank, limited: PowerFlow(
+        start, start + timedelta(seconds=span_s), **powers, source="roof", rank=rank, limited=limited
     ),
     times,
     st.floats(0, 3600),
     st.fixed_dictionaries(dict.fromkeys(("pv_w", "grid_w", "battery_w", "load_w"), _maybe_powers)),
+    st.integers(0, 1000),
+    st.booleans(),
 )
 leases = st.builds(
     Lease,

@@ -40,6 +40,12 @@ class Edge:
             boost_ends_on_unplug=boost_ends_on_unplug,
         )
 
+    def told(self) -> list[ModeCommand]:
+        """Have boosts told from now on, and return where they are put."""
+        told: list[ModeCommand] = []
+        self.bridge.on_boost.append(lambda _at, boost: told.append(boost))
+        return told
+
     async def order(self, payload: str | bytes, *, retained: bool = False) -> None:
         """Have a command come in on `boost/set`."""
         await self.bus.deliver(BOOST_SET, payload, retained=retained)
@@ -355,3 +361,28 @@ def test_garbage_changes_nothing_and_is_answered_once(garbage: list[bytes]) -> N
     answers = edge.bus.on(SITE.error(topics.BOOST_SET))
     assert len(answers) <= 1
     assert len(edge.states()) == 0 or len(answers) < len(garbage)
+
+
+async def test_a_stand_in_is_told_of_a_boost_and_its_end() -> None:
+    """Before anything is leased for it."""
+    edge = Edge(boost_ends_on_unplug=True)
+    told = edge.told()
+    edge.bridge.on_boost.append(lambda _at, _boost: edge.put.clear())
+    edge.bridge.send_status(make_status())
+    async with running(edge.bridge.run()):
+        await edge.order("10")
+        assert edge.leased() == FULL
+        await asyncio.sleep(60)
+        edge.bridge.send_status(make_status(state=ChargerState.DISCONNECTED))
+        await edge.order("OFF")
+    assert [boost.until for boost in told] == [NOON + timedelta(seconds=at_s) for at_s in (600, 60, 60)]
+
+
+@pytest.mark.parametrize("minutes", [10, 0])
+async def test_a_stand_in_is_told_of_what_was_commanded_before_a_restart(minutes: int) -> None:
+    """Also of an end: it may know of an older boost."""
+    edge = Edge()
+    told = edge.told()
+    boost = ModeCommand(Mode.BOOST, NOON + timedelta(minutes=minutes))
+    await edge.bus.deliver(KEPT, encode_boost(NOON, boost), retained=True)
+    assert told == [boost]

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from pvcharge.drivers.base import Demand
+from pvcharge.drivers.base import Demand, TransientError
 from pvcharge.model import NO_CHARGE, ChargerState, Clock, PowerFlow, Setpoint
 from tasks.fakes import FakeCharger
 
@@ -73,12 +73,16 @@ class Roof:
     Attributes:
         surplus_w: what the sun leaves for the car.
         age_s: how old a reading is when it comes.
+        every_s: from one reading to the next.
+        answers: whether it can be read.
     """
 
-    def __init__(self, clock: Clock, box: Box) -> None:
-        self.name = "roof"
+    def __init__(self, clock: Clock, box: Box, name: str = "roof") -> None:
+        self.name = name
         self.surplus_w = 0.0
         self.age_s = 3.0
+        self.every_s = READ_EVERY_S
+        self.answers = True
         self._clock = clock
         self._box = box
         self._read_at: datetime | None = None
@@ -86,6 +90,8 @@ class Roof:
     async def read(self) -> tuple[PowerFlow, ...]:
         """Return a reading of an instant."""
         self._read_at = self._clock.now()
+        if not self.answers:
+            raise TransientError(f"{self.name}: no answer")
         at = self._read_at - timedelta(seconds=self.age_s)
         surplus_w = self.surplus_w + RIPPLE_W * math.sin(at.timestamp())
         grid_w = self._box.power_w(self.age_s) - surplus_w
@@ -93,7 +99,7 @@ class Roof:
 
     def next_read_at(self, now: datetime, demand: Demand) -> datetime:  # noqa: ARG002 - as the protocol has it
         """Plan by the period, car or not."""
-        return now if self._read_at is None else self._read_at + timedelta(seconds=READ_EVERY_S)
+        return now if self._read_at is None else self._read_at + timedelta(seconds=self.every_s)
 
     def health(self) -> Mapping[str, float | str]:
         """Return nothing of interest."""

@@ -9,6 +9,7 @@ SILENT: dict[OnSilence, Setpoint | None] = {
     OnSilence.MINIMUM: Setpoint(1, 6),
     OnSilence.KEEP: None,
     OnSilence.BOOST: FULL,
+    OnSilence.LOCAL: NO_CHARGE,  # at a stop, and if the stand-in were dead
 }
 
 

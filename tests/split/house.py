@@ -59,11 +59,14 @@ class House:
         skew_s: how far the edge's clock is ahead of the cloud's.
         on_silence: what the edge does without the cloud.
         control: keys of the cloud's and the edge's `[control]` table.
+        at_edge: keys of the edge's that differ.
+        lease_s: for how long a setpoint is good.
 
     Attributes:
         broker: where both sides connect.
         box: the charger at the edge.
         roof: the inverter in the cloud.
+        local: the same one as the edge reads it itself, if it leads in the cloud's absence.
     """
 
     def __init__(
@@ -73,6 +76,8 @@ class House:
         skew_s: float = 0.0,
         on_silence: OnSilence = OnSilence.STOP,
         control: dict[str, Any] | None = None,
+        at_edge: dict[str, Any] | None = None,
+        lease_s: float = LEASE_S,
     ) -> None:
         asyncio.get_running_loop().set_default_executor(AtOnce())
         cloud_clock = FastClock(START, speed=1.0)
@@ -80,15 +85,21 @@ class House:
         self.broker = FakeBroker(delay_s=DELAY_S)
         self.box = Box(edge_clock)
         self.roof = Roof(cloud_clock, self.box)
+        self.local = Roof(edge_clock, self.box, "meter")
+        self.local.age_s, self.local.every_s = 1.0, 5.0
         tables: dict[str, Any] = {
             "history": {"enabled": False},  # a disk knows no virtual time
             "site": {"name": SITE.site, "latitude": 48.2, "longitude": 16.4, "timezone": "Europe/Vienna"},
             "control": control or {},
-            "edge": {"lease_s": LEASE_S, "on_silence": on_silence.value},
+            "edge": {"lease_s": lease_s},
             "mqtt": {"host": "broker.example"},
         }
         self.cloud = Side(_cloud(tables, folder / "cloud", self.roof), cloud_clock, self.broker)
-        self.edge = Side(_edge(tables, folder / "edge", self.box), edge_clock, self.broker, self.box.sever)
+        tables["edge"] = {"lease_s": lease_s, "on_silence": on_silence.value}
+        tables["control"] = tables["control"] | (at_edge or {})
+        inverters = [self.local] if on_silence is OnSilence.LOCAL else []
+        edge = _edge(tables, folder / "edge", self.box, inverters)
+        self.edge = Side(edge, edge_clock, self.broker, self.box.sever)
 
     @asynccontextmanager
     async def running(self, *, cloud: bool = True) -> AsyncIterator["House"]:
@@ -110,10 +121,14 @@ class House:
 
     async def charges(self, surplus_w: float) -> Setpoint:
         """Let so much surplus be there, and return the setpoint with which the car makes use of it."""
-        self.roof.surplus_w = surplus_w
+        self.shines(surplus_w)
         took_s = await self.until(lambda: self.box.setpoint.charges and self.is_as_decided(), 300)
         assert took_s is not None
         return self.box.setpoint
+
+    def shines(self, surplus_w: float) -> None:
+        """Let so much surplus be there, whoever looks."""
+        self.roof.surplus_w = self.local.surplus_w = surplus_w
 
     async def passes(self, seconds: float) -> None:
         """Let time pass."""
@@ -184,6 +199,13 @@ class House:
             for told_s, lease in self.cloud.all(Lease)
         )
 
+    def leased_at_edge(self, setpoint: Setpoint, at_s: float) -> bool:
+        """Whether at that time a setpoint was good by a lease of the edge's own."""
+        return any(
+            lease.setpoint == setpoint and told_s <= at_s <= told_s + lease.duration_s + 0.1
+            for told_s, lease in self.edge.all(Lease)
+        )
+
     def check_leased(self, since_s: float, *besides: Setpoint) -> None:
         """Check that all that was written from a time on was leased then, or is one of some setpoints."""
         for at_s, setpoint in self.writes(since_s):
@@ -211,12 +233,16 @@ def _cloud(tables: dict[str, Any], state_dir: Path, roof: Roof) -> Config:
     return replace(built, inverters=(_device(INVERTERS, roof),))
 
 
-def _edge(tables: dict[str, Any], state_dir: Path, box: Box) -> Config:
+def _edge(tables: dict[str, Any], state_dir: Path, box: Box, inverters: list[Roof]) -> Config:
     charger = {"driver": "wattpilot", "host": "192.0.2.20", "password": "secret"}
-    built = config.build(
-        tables | {"role": "edge", "state_dir": str(state_dir), "charger": charger}, Path("edge")
+    inverter = {"driver": "solaredge", "site_id": 1, "api_key": "secret"}
+    devices = {"charger": charger, "inverter": [inverter] * len(inverters)}
+    built = config.build(tables | devices | {"role": "edge", "state_dir": str(state_dir)}, Path("edge"))
+    return replace(
+        built,
+        charger=_device(CHARGERS, box),
+        inverters=tuple(_device(INVERTERS, inverter) for inverter in inverters),
     )
-    return replace(built, charger=_device(CHARGERS, box))
 
 
 def _device(kind: str, device: Box | Roof) -> Device:

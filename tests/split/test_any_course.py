@@ -67,7 +67,11 @@ class Hour:
 
     async def sun(self, surplus_w: int) -> None:
         """Let there be more or less surplus."""
-        self.house.roof.surplus_w = float(surplus_w)
+        self.house.shines(float(surplus_w))
+
+    async def blind(self, answers: bool) -> None:  # noqa: FBT001 - what happened
+        """Let the edge's own inverter be silent, or answer again."""
+        self.house.local.answers = answers
 
     async def boost(self, payload: str, qos: int) -> None:
         """Let the user command a boost, or its end."""
@@ -101,9 +105,13 @@ class Hour:
             assert self._may_be_written(setpoint, at_s), f"{setpoint} at {at_s:.1f} s"
 
     def _check_silence(self) -> None:
-        """Check that an edge which has done something by now does not go on when all leases have run out."""
+        """Check that an edge which has done something by now does not go on when all leases have run out.
+
+        One that leads by itself does go on, by its own leases.
+        """
         house, silent, now_s = self.house, SILENT[self._on_silence], self.house.now_s
-        if silent is None or not house.edge.runs or not house.writes(house.edge.started_s):
+        leads = self._on_silence is OnSilence.LOCAL
+        if leads or silent is None or not house.edge.runs or not house.writes(house.edge.started_s):
             return
         ends_s = [by_cloud_s(lease.expires) + CLOCK_ERROR_S for _, lease in house.cloud.all(Lease)]
         ends_s += [to_s for _, to_s in self._boosts]
@@ -112,6 +120,8 @@ class Hour:
 
     def _may_be_written(self, setpoint: Setpoint, at_s: float) -> bool:
         if setpoint == SILENT[self._on_silence] or self.house.leased(setpoint, at_s, CLOCK_ERROR_S):
+            return True
+        if self.house.leased_at_edge(setpoint, at_s):
             return True
         return setpoint == FULL and any(from_s <= at_s <= to_s for from_s, to_s in self._boosts)
 
@@ -126,6 +136,7 @@ HAPPENINGS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "stand_still": st.tuples(sides, st.integers(1, 120)),
     "lose_broker": st.tuples(),
     "delay": st.tuples(st.integers(0, int(SLOWEST_S))),
+    "blind": st.tuples(st.booleans()),
     "sun": st.tuples(st.integers(0, 13_000)),
     "boost": st.tuples(st.sampled_from(["ON", "OFF", "1", "5"]), qualities),
     "mode": st.tuples(st.sampled_from(list(Mode)).map(str), qualities),

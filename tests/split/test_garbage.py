@@ -12,11 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mqtt.far_ends import make_lease, make_status, spoiled
+from pvcharge.control import ControlSettings
 from pvcharge.model import Mode, ModeCommand, Setpoint
 from pvcharge.mqtt import payloads, topics
 from pvcharge.mqtt.heartbeat import Beat, Echo
+from pvcharge.mqtt.orders import Orders, decode_orders, encode_orders
 from pvcharge.mqtt.peer import seq_at
 from pvcharge.mqtt.topics import ERROR, TOPICS, Party
+from pvcharge.tasks.charger_task import OnSilence
 from split.house import FULL, SITE, START, House, live
 from support.fake_bus import text_of
 from tasks.fakes import flow
@@ -48,6 +51,8 @@ status = payloads.encode_status(make_status(START))
 reading = payloads.encode_flow(flow(START))
 kept = payloads.encode_boost(START, ModeCommand(Mode.BOOST))
 refusal = payloads.encode_refusal(START, "refused")
+control = ControlSettings().model_dump(mode="json")
+orders = encode_orders(Orders(START, control, Mode.OFF, None, Mode.OFF, 6, 16))
 beat = Beat(seq=7, at=START, echo=Echo(seq=7, at=START, received=START)).model_dump_json()
 
 GARBAGE: dict[str, st.SearchStrategy[bytes]] = {
@@ -56,6 +61,7 @@ GARBAGE: dict[str, st.SearchStrategy[bytes]] = {
     SITE.path(topics.CHARGER): spoiled(status).filter(refused_by(payloads.decode_status)),
     SITE.path(topics.FLOW): spoiled(reading).filter(refused_by(payloads.decode_flow)),
     SITE.path(topics.EDGE_BOOST): spoiled(kept).filter(refused_by(payloads.decode_boost)),
+    SITE.path(topics.ORDERS): spoiled(orders).filter(refused_by(decode_orders)),
     SITE.path(topics.EDGE_HEARTBEAT): spoiled(beat),
     SITE.path(topics.CLOUD_HEARTBEAT): spoiled(beat),
     SITE.path(topics.BOOST_SET): words.filter(
@@ -78,7 +84,7 @@ loads = st.fixed_dictionaries(
 @pytest.mark.looptime(noop_cycles=1)
 async def test_all_that_is_read_is_covered(tmp_path: Path) -> None:
     """A topic that is added must not be forgotten here."""
-    house = House(tmp_path)
+    house = House(tmp_path, on_silence=OnSilence.LOCAL)
     async with house.running():
         await house.passes(1)
         read = {*house.edge.topics, *house.cloud.topics}
@@ -87,13 +93,17 @@ async def test_all_that_is_read_is_covered(tmp_path: Path) -> None:
 
 
 @settings(max_examples=10)
-@given(loads, st.booleans())
-def test_garbage_changes_nothing(load: dict[str, list[bytes]], with_cloud: bool) -> None:  # noqa: FBT001 - a case
+@given(loads, st.booleans(), st.sampled_from([OnSilence.STOP, OnSilence.LOCAL]))
+def test_garbage_changes_nothing(
+    load: dict[str, list[bytes]],
+    with_cloud: bool,  # noqa: FBT001 - a case
+    on_silence: OnSilence,
+) -> None:
     """Also retained, and also when the edge is alone: both go on, the box stays as it is, answers are few."""
 
     async def life() -> None:
         with TemporaryDirectory() as folder:
-            house = House(Path(folder))
+            house = House(Path(folder), on_silence=on_silence)
             async with house.running():
                 await _settle(house, with_cloud=with_cloud)
                 before = house.writes()
@@ -101,7 +111,7 @@ def test_garbage_changes_nothing(load: dict[str, list[bytes]], with_cloud: bool)
                 assert house.writes() == before
                 _check_answers(house)
                 house.heal()
-                house.roof.surplus_w = 8970.0
+                house.shines(8970.0)
                 assert await house.until(lambda: house.box.setpoint == Setpoint(3, 13), 150) is not None
 
     live(life)

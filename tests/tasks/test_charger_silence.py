@@ -8,7 +8,7 @@ import pytest
 from pvcharge.drivers.base import TransientError
 from pvcharge.model import ChargerState, Setpoint
 from pvcharge.tasks import charger_task
-from pvcharge.tasks.charger_task import GRACE_S, LOOK_S, OnSilence
+from pvcharge.tasks.charger_task import GRACE_S, LOCAL_GRACE_S, LOOK_S, OnSilence
 from tasks.fakes import RecordingFeed, VirtualClock, running
 from tasks.rig import LEASE_S, ChargerRig
 
@@ -21,6 +21,7 @@ ENDS = {
     OnSilence.MINIMUM: Setpoint(1, 6),
     OnSilence.KEEP: LEASED,
     OnSilence.BOOST: Setpoint(3, 16),
+    OnSilence.LOCAL: Setpoint(0, 0),  # the stand-in leases in time, unless it is dead
 }
 each_setting = pytest.mark.parametrize(("on_silence", "end"), ENDS.items())
 
@@ -59,6 +60,31 @@ async def test_clean_stop_has_the_same_effect(
         await rig.settle(LEASED)
     goodbye = [] if on_silence is OnSilence.KEEP else [f"apply {end}"]
     assert rig.charger.calls == ["open", f"apply {LEASED}", *goodbye, "close"]
+
+
+async def test_a_stand_in_has_the_time_to_be_started_again(clock: VirtualClock, feed: RecordingFeed) -> None:
+    """And what it leases then is written at once, not at the end of that time."""
+    rig = ChargerRig(clock, feed, on_silence=OnSilence.LOCAL)
+    async with running(rig.task.run()):
+        await rig.settle(LEASED)
+        await asyncio.sleep(LEASE_S + LOCAL_GRACE_S - 1)
+        assert rig.charger.applied == [LEASED]
+        rig.lease(Setpoint(3, 12))
+        await asyncio.sleep(0.1)
+        assert rig.charger.applied == [LEASED, Setpoint(3, 12)]
+
+
+async def test_a_lease_that_has_run_out_already_changes_nothing_of_the_grace(rig: ChargerRig) -> None:
+    """It is not news that somebody leads."""
+    async with running(rig.task.run()):
+        await rig.settle(LEASED)
+        rig.lease(LEASED, 0.0)
+        await asyncio.sleep(GRACE_S / 2)
+        rig.lease(LEASED, 0.0)
+        await asyncio.sleep(GRACE_S / 2 - 0.2)
+        assert rig.charger.applied == [LEASED]
+        await asyncio.sleep(0.4)
+        assert rig.charger.applied == [LEASED, Setpoint(0, 0)]
 
 
 async def test_renewed_lease_never_runs_out(rig: ChargerRig) -> None:

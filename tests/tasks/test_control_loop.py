@@ -1,8 +1,10 @@
 """The control loop: everything that comes in reaches the controller, and its answer is leased."""
 
 import asyncio
+from collections.abc import Mapping, MutableMapping
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,8 @@ from pvcharge.model import (
     ChargerState,
     ChargerStatus,
     Decision,
+    DeviceHealth,
+    Distrust,
     Lease,
     LimitsCommand,
     Mode,
@@ -43,6 +47,8 @@ class Oracle(Controller):
         super().__init__(ControlSettings())
         self.setpoint = Setpoint(3, 10)
         self.reason = Reason.FOLLOWING
+        self.boost_until: datetime | None = None
+        self.doubted: dict[str, Distrust] = {}
         self.mode = Mode.SURPLUS
         self.told: list[PowerFlow | ChargerStatus | Mode] = []
         self.asked_at: list[datetime] = []
@@ -60,7 +66,12 @@ class Oracle(Controller):
     def decide(self, now: datetime) -> Decision:
         """Return what the test wants."""
         self.asked_at.append(now)
-        return Decision(now, self.setpoint, self.reason, self.mode)
+        return Decision(now, self.setpoint, self.reason, self.mode, boost_until=self.boost_until)
+
+    @property
+    def doubts(self) -> Mapping[str, Distrust]:
+        """Return what the test wants."""
+        return self.doubted
 
 
 class Rig:
@@ -308,3 +319,32 @@ async def test_decision_is_logged_when_it_changes(rig: Rig, logs: list[dict[str,
         rig.oracle.reason = Reason.STALE_HOLD
         await asyncio.sleep(100)
     assert [line["reason"] for line in logs if line["event"] == "decided"] == ["following", "stale_hold"]
+
+
+async def test_a_lease_that_a_boost_had_shortened_is_renewed_at_its_end(rig: Rig) -> None:
+    """Also when the surplus alone asks for the same setpoint: else the car would be stopped for a moment."""
+    async with running(rig.loop.run()):
+        rig.oracle.boost_until = rig.clock.now() + timedelta(seconds=12)
+        rig.say(ChargerState.CHARGING)
+        assert (await rig.lease()).duration_s == pytest.approx(12)
+        await asyncio.sleep(11)
+        rig.oracle.boost_until = None
+        rig.say(ChargerState.CHARGING)
+        assert (await rig.lease()).duration_s == LEASE_S
+
+
+async def test_an_implausible_source_is_told_once_and_so_is_its_return(
+    rig: Rig, feed: RecordingFeed, logs: list[MutableMapping[str, Any]]
+) -> None:
+    """With the probable cause, as health of its readings."""
+    async with running(rig.loop.run()):
+        rig.oracle.doubted = {"meter": Distrust.BACKWARDS}
+        await asyncio.sleep(60)
+        rig.oracle.doubted = {}
+        await asyncio.sleep(60)
+    told = [event for event in feed.events if isinstance(event, DeviceHealth)]
+    assert [(it.name, it.ok) for it in told] == [("meter readings", False), ("meter readings", True)]
+    assert "backwards" in str(told[0].error)
+    assert "invert_meter" in str(told[0].error)
+    said = [entry["event"] for entry in logs]
+    assert said.count("readings not plausible") == said.count("readings plausible again") == 1

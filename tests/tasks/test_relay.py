@@ -42,6 +42,12 @@ class Rig:
         """Remember."""
         self.sent.append(flow)
 
+    def watched(self) -> list[ChargerStatus | PowerFlow]:
+        """Have what goes up watched from here, and return where it is put."""
+        seen: list[ChargerStatus | PowerFlow] = []
+        self.relay = Relay(self, self.clock, self.inbox, self.demands, watch=seen.append)
+        return seen
+
     def status(self, state: ChargerState = ChargerState.READY) -> ChargerStatus:
         """Return a status of now."""
         return ChargerStatus(self.clock.now(), state, 0.0)
@@ -85,6 +91,17 @@ async def test_commands_go_nowhere(rig: Rig) -> None:
             rig.inbox.put_nowait(seen)
         await asyncio.sleep(0.1)
         assert rig.sent == [status]
+
+
+async def test_a_stand_in_sees_all_that_goes_up(rig: Rig) -> None:
+    """Statuses and readings, in order, and no commands."""
+    watched = rig.watched()
+    async with running(rig.relay.run()):
+        for seen in (flow(START), ModeCommand(Mode.BOOST), rig.status()):
+            rig.inbox.put_nowait(seen)
+        await asyncio.sleep(0.1)
+    assert watched == rig.sent
+    assert len(watched) == 2
 
 
 async def test_what_comes_in_the_moment_of_the_tick_is_not_lost(rig: Rig) -> None:

@@ -43,6 +43,10 @@ class EdgeBridge:
         limits: the setpoints that this house allows.
         lease_s: how long a lease of our own is good for, during a boost without the cloud.
         boost_ends_on_unplug: whether such a boost is for the car that is there only.
+
+    Attributes:
+        on_boost: called with the time of the command when a boost without the cloud begins or ends early,
+            before anything is leased for it.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class EdgeBridge:
         lease_s: float = 60.0,
         boost_ends_on_unplug: bool = False,
     ) -> None:
+        self.on_boost: list[Callable[[datetime, ModeCommand], None]] = []
         self._cloud = cloud
         self._clock = clock
         self._put_lease = put_lease
@@ -70,7 +75,9 @@ class EdgeBridge:
         self._attention = Attention(bus, clock)
         self._held_boost: tuple[datetime, ModeCommand] | None = None  # when it came in, and it
         self._uplink = Uplink(bus, namespace, clock)
-        self._boost = LocalBoost(bus, namespace, clock, self._lease_full_power, lease_s)
+        self._boost = LocalBoost(
+            bus, namespace, clock, self._lease_full_power, lease_s, tell=self._tell_of_boost
+        )
         self._setpoint_refusals = Refusals(bus, namespace, topics.SETPOINT, clock)
         self._boost_refusals = Refusals(bus, namespace, topics.BOOST_SET, clock)
         bus.listen(namespace.path(topics.SETPOINT), self._hear_setpoint)
@@ -184,6 +191,10 @@ class EdgeBridge:
         if message.retained:
             raise RefusedError("retained", "a retained command would be obeyed at every connect")
         return parse_boost(message.payload, self._clock.now())
+
+    def _tell_of_boost(self, at: datetime, boost: ModeCommand) -> None:
+        for hook in self.on_boost:
+            hook(at, boost)
 
     def _lease_full_power(self, duration_s: float) -> None:
         now = self._clock.now()

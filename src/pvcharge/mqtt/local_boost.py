@@ -27,6 +27,7 @@ class LocalBoost:
         clock: the edge's time.
         lease_full_power: leases full power from now on for that many seconds; 0 ends such a lease.
         lease_s: how long to lease at a time; renewed at a third of it.
+        tell: told of each boost and its end, whenever these change, with the time of the command.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class LocalBoost:
         clock: Clock,
         lease_full_power: Callable[[float], None],
         lease_s: float,
+        tell: Callable[[datetime, ModeCommand], None] = lambda _at, _boost: None,
     ) -> None:
         self._bus = bus
         self._clock = clock
@@ -43,6 +45,7 @@ class LocalBoost:
         self._kept_topic = namespace.path(topics.EDGE_BOOST)
         self._lease_full_power = lease_full_power
         self._lease_s = lease_s
+        self._tell = tell
         self._commanded: tuple[datetime, ModeCommand] | None = None  # and not taken over by the cloud
         self._restorable = True  # nothing has happened yet that would outdate what stands at the broker
         self._kept = False  # something may stand there
@@ -55,7 +58,9 @@ class LocalBoost:
     async def command(self, boost: ModeCommand) -> None:
         """Begin a boost, change its end, or end it."""
         log.info("boost commanded without the cloud", until=boost.until)
-        self._begin(self._clock.now(), boost)
+        now = self._clock.now()
+        self._tell(now, boost)
+        self._begin(now, boost)
         self._renew(boost)
         await self._publish()
 
@@ -64,7 +69,9 @@ class LocalBoost:
         if self._boosting and self._commanded is not None:
             at, boost = self._commanded
             now = self._clock.now()
-            self._commanded = at, ModeCommand(boost.mode, until=min(boost.until or now, now))
+            boost = ModeCommand(boost.mode, until=min(boost.until or now, now))
+            self._commanded = at, boost
+            self._tell(at, boost)
 
     async def look(self, *, alone: bool) -> None:
         """Renew the lease when it is time, and end the boost when it is over.
@@ -117,6 +124,7 @@ class LocalBoost:
         except PayloadError as error:
             log.warning("boost not restored", topic=self._kept_topic, error=str(error))
             return
+        self._tell(at, boost)
         if boost.until is None or boost.until > at:
             log.info("boost restored", until=boost.until)
             self._begin(at, boost)

@@ -47,6 +47,13 @@ FLOW = Topic("edge/flow", _EDGE, _CLOUD | _USER, "readings of an inverter in the
 SETPOINT = Topic(
     "cloud/setpoint", _CLOUD, _EDGE, "a setpoint as a lease: `seq` (ms of the edge's clock), `at`, `lease_s`"
 )
+ORDERS = Topic(
+    "cloud/orders",
+    _CLOUD,
+    _EDGE,
+    "what the edge shall do while the cloud is silent: `control`, `mode`, `until`, `mode_after`, limits",
+    retain=True,
+)
 STATE = Topic("state", _CLOUD, _USER, "everything Home Assistant shows", retain=True)
 EDGE_BOOST = Topic(
     "edge/boost",
@@ -73,6 +80,7 @@ TOPICS = (
     FLOW,
     EDGE_BOOST,
     SETPOINT,
+    ORDERS,
     STATE,
     BOOST_SET,
     BOOST,

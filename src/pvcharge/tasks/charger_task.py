@@ -31,6 +31,7 @@ REPEAT_S = (
     5.0  # a charger may be busy, or have a limit of its own, and so show another setpoint after a write
 )
 GRACE_S = 3.0  # for a controller that was held up as long as this task, or has yet to hear of a new link
+LOCAL_GRACE_S = 10.0  # for one in this very process, which the supervisor starts again after a crash
 
 
 class OnSilence(StrEnum):
@@ -40,6 +41,7 @@ class OnSilence(StrEnum):
     MINIMUM = "minimum"
     KEEP = "keep"
     BOOST = "boost"
+    LOCAL = "local"  # lead the charger from here, see `pvcharge.tasks.stand_in`; if that is dead, stop
 
 
 class EdgeSettings(BaseModel):
@@ -84,6 +86,7 @@ class ChargerTask:
         self._inbox = inbox
         self._limits = limits
         self._silence_setpoint = _silence_setpoint(edge.on_silence, limits)
+        self._grace_s = LOCAL_GRACE_S if edge.on_silence is OnSilence.LOCAL else GRACE_S
         self._link = Retry(charger.name, clock, feed)
         self._writes = Retry(f"{charger.name} writes", clock, feed)
         self._status: Latest[ChargerStatus | None] = Latest(None)
@@ -157,12 +160,18 @@ class ChargerTask:
             self._held = lease
 
     async def _notice_silence(self) -> None:
-        if self._expired() and not self._silent:
-            await self._clock.sleep(GRACE_S)
+        if not self._silent:
+            await self._have_patience()
         expired = self._expired()
         if self._lease() is not None and expired != self._silent:
             self._silent = expired
             log.warning("controller silent" if expired else "controller back", device=self._charger.name)
+
+    async def _have_patience(self) -> None:
+        """Give a late controller the time to lease anew."""
+        ends = self._clock.now() + timedelta(seconds=self._grace_s)
+        while self._expired() and (left_s := (ends - self._clock.now()).total_seconds()) > 0:
+            await first_of(self._leases.wait(), self._clock.sleep(left_s))
 
     def _expired(self) -> bool:
         lease = self._lease()
@@ -215,4 +224,5 @@ def _silence_setpoint(on_silence: OnSilence, limits: SetpointLimits) -> Setpoint
         OnSilence.MINIMUM: limits.smallest,
         OnSilence.KEEP: None,
         OnSilence.BOOST: limits.full,
+        OnSilence.LOCAL: NO_CHARGE,
     }[on_silence]

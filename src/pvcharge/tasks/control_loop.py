@@ -1,6 +1,7 @@
 """Feeds the controller with what comes in, asks it what to do, and leases the answer to the charger task."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 
@@ -18,6 +19,7 @@ from pvcharge.model import (
     PowerFlow,
     Reason,
 )
+from pvcharge.tasks.doubts import Doubts
 from pvcharge.tasks.feed import Feed
 from pvcharge.tasks.queues import Inbox, Latest, first_of
 
@@ -61,6 +63,7 @@ class ControlLoop:
         self._feed = feed
         self._lease_s = lease_s
         self._progressed = progressed
+        self._doubts = Doubts(clock, feed)
         self._status: ChargerStatus | None = None  # as heard last
         self._decided: Decision | None = None
         self._seq = 0  # of the last lease
@@ -114,6 +117,7 @@ class ControlLoop:
                 surplus_w=None if decision.surplus_w is None else round(decision.surplus_w),
                 reading_age_s=None if decision.reading_age_s is None else round(decision.reading_age_s),
             )
+        self._doubts.tell(self._controller.doubts)
         self._tell_demand(decision.mode)
         if decision.reason is Reason.BY_HAND:
             self._revoke()
@@ -133,14 +137,15 @@ class ControlLoop:
     def _renew(self, decision: Decision) -> None:
         last = self._leases.value
         by_hand = self._status.changed_by_hand_at if self._status else None
+        expires = decision.at + timedelta(seconds=self._lease_s)
+        if decision.boost_until is not None:  # whoever boosts when we have died shall stop then
+            expires = min(expires, decision.boost_until)
         if last is not None and (last.setpoint, last.hand_known_at) == (decision.setpoint, by_hand):
-            held_s = (decision.at - last.at).total_seconds()
-            if held_s < self._lease_s / 3:
+            held_s, gained_s = decision.at - last.at, expires - last.expires  # more than held after a boost
+            if max(held_s, abs(gained_s)).total_seconds() < self._lease_s / 3:
                 return
         self._seq += 1
-        duration_s = self._lease_s
-        if decision.boost_until is not None:  # whoever boosts when we have died shall stop then
-            duration_s = min(duration_s, (decision.boost_until - decision.at).total_seconds())
+        duration_s = (expires - decision.at).total_seconds()
         lease = Lease(self._seq, decision.at, duration_s, decision.setpoint, by_hand)
         self._leases.put(lease)
         self._feed.publish(lease)

@@ -31,6 +31,7 @@ class Relay:
         inbox: where the charger task and the pollers put what they hear.
         demands: the pollers' mailboxes.
         progressed: called after each turn, for the watchdog.
+        watch: told of every status and reading too, such as the stand-in's `observe`.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class Relay:
         inbox: Inbox,
         demands: Sequence[Latest[Demand]],
         progressed: Callable[[], None] = lambda: None,
+        watch: Callable[[PowerFlow | ChargerStatus], None] | None = None,
     ) -> None:
         self._uplink = uplink
         self._clock = clock
         self._inbox = inbox
         self._demands = demands
         self._progressed = progressed
+        self._watch = watch
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -68,4 +71,6 @@ class Relay:
             case PowerFlow():
                 self._uplink.send_flow(seen)
             case _:
-                pass  # nobody commands an edge but through the cloud
+                return  # nobody commands an edge but through the cloud
+        if self._watch:
+            self._watch(seen)
