@@ -4,12 +4,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
+from math import ceil, inf
 from typing import NamedTuple, Protocol
 
 from pvcharge.sim.battery import Battery
 
 ENOUGH_SURPLUS_W = 2000.0  # well above the least that a car charges with
+NOTHING_W = 1e-6  # what rounding leaves over
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class HouseSample:
     battery_w: float | None  # + charging, - discharging; None without a battery
     battery_soc_pct: float | None  # at the end of the step or interval
     charger_w: float
+    limited: bool = False  # production was held back, at any moment of an interval
 
 
 class Profile(Protocol):
@@ -41,7 +43,7 @@ class Profile(Protocol):
 
 
 class Totals(NamedTuple):
-    """Energies in Wh."""
+    """Energies in Wh, and hours of holding back."""
 
     pv_wh: float = 0.0
     load_wh: float = 0.0  # the charger included
@@ -49,6 +51,7 @@ class Totals(NamedTuple):
     exported_wh: float = 0.0
     battery_wh: float = 0.0  # net, + charged
     charger_wh: float = 0.0
+    limited_h: float = 0.0  # how long the export limit held production back
 
 
 class _Step(NamedTuple):
@@ -66,6 +69,10 @@ class House:
         battery: a home battery, if there is one.
         step_s: length of a step in seconds.
         keep_s: how many seconds of steps are remembered.
+        export_limit_w: production is held back so that no more than this goes into the grid; None = no limit.
+
+    Raises:
+        ValueError: the export limit is below 0.
     """
 
     def __init__(
@@ -77,11 +84,15 @@ class House:
         battery: Battery | None = None,
         step_s: float = 5.0,
         keep_s: float = 26 * 3600,
+        export_limit_w: float | None = None,
     ) -> None:
+        if export_limit_w is not None and export_limit_w < 0:
+            raise ValueError(f"an export limit is 0 W or more, not {export_limit_w}")
         self.step_s = step_s
         self._profile = profile
         self._charger_w = charger_w
         self._battery = battery
+        self._export_limit_w = inf if export_limit_w is None else export_limit_w
         self._step = timedelta(seconds=step_s)
         self._simulated_until = start
         self._steps: deque[_Step] = deque(maxlen=ceil(keep_s / step_s))
@@ -139,7 +150,7 @@ class House:
         before, after = self._energy_until(start), self._energy_until(end)
         if last is None or before is None or after is None:
             return None
-        pv_w, load_w, imported_w, exported_w, battery_w, charger_w = (
+        pv_w, load_w, imported_w, exported_w, battery_w, charger_w, limited = (
             (later - earlier) / hours for earlier, later in zip(before, after, strict=True)
         )
         return HouseSample(
@@ -150,6 +161,7 @@ class House:
             battery_w=battery_w if self._battery else None,
             battery_soc_pct=last.battery_soc_pct,
             charger_w=charger_w,
+            limited=limited > 0,
         )
 
     def _advance_one(self, charger_w: float) -> None:
@@ -157,6 +169,10 @@ class House:
         pv_w = self._profile.pv_w(at)
         load_w = self._profile.load_w(at) + charger_w
         battery_w = battery.step(pv_w - load_w, self.step_s) if battery else 0.0
+        held_back_w = pv_w - load_w - battery_w - self._export_limit_w
+        limited = held_back_w > NOTHING_W
+        if limited:
+            pv_w -= held_back_w
         grid_w = load_w + battery_w - pv_w
         sample = HouseSample(
             at=at,
@@ -166,6 +182,7 @@ class House:
             battery_w=battery_w if battery else None,
             battery_soc_pct=battery.soc_pct if battery else None,
             charger_w=charger_w,
+            limited=limited,
         )
         self._steps.append(_Step(sample, self._energy))
         self._energy = _later(self._energy, sample, self.step_s)
@@ -193,6 +210,7 @@ def _later(energy: Totals, sample: HouseSample, seconds: float) -> Totals:
         exported_wh=energy.exported_wh + max(0.0, -grid_w) * hours,
         battery_wh=energy.battery_wh + (sample.battery_w or 0.0) * hours,
         charger_wh=energy.charger_wh + sample.charger_w * hours,
+        limited_h=energy.limited_h + sample.limited * hours,
     )
 
 
