@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from pvcharge import config
 from pvcharge.control import ControlSettings
 from pvcharge.drivers.solaredge import SolarEdgeSettings
+from pvcharge.drivers.solaredge_modbus import SolarEdgeModbusSettings
 from pvcharge.drivers.wattpilot import WattpilotSettings
 from pvcharge.history.influx.settings import InfluxSettings
 from pvcharge.history.settings import HistorySettings
@@ -29,7 +31,6 @@ SECRETS = (
 )
 MODELS: dict[str, type[BaseModel]] = {
     "site": config.SiteSettings,
-    "inverter": SolarEdgeSettings,
     "charger": WattpilotSettings,
     "control": ControlSettings,
     "edge": EdgeSettings,
@@ -83,8 +84,10 @@ def test_every_commented_setting_is_valid_and_shows_its_default(example: Path) -
         before.history,
     )
     assert charger_settings(after) == charger_settings(before)
-    assert after.inverters[0].settings == before.inverters[0].settings
-    assert after.inverters[1].settings.key == "secret"
+    modbus, cloud, fleet = (device.settings for device in after.inverters)
+    assert modbus == SolarEdgeModbusSettings(host=modbus.host)
+    assert cloud == before.inverters[0].settings
+    assert fleet.key == "secret"
     assert before.mqtt is None
     assert after.mqtt is not None
     assert after.mqtt.password is not None
@@ -94,6 +97,16 @@ def test_every_commented_setting_is_valid_and_shows_its_default(example: Path) -
     )
     assert plain.model_dump() == plain.model_dump() | shown
     assert after.state_dir == config.SERVICE_STATE_DIR
+
+
+@pytest.mark.parametrize("model", [SolarEdgeSettings, SolarEdgeModbusSettings])
+def test_every_setting_of_an_inverter_appears(model: type[BaseModel]) -> None:
+    """In one of the tables of its driver."""
+    tables = tomllib.loads(uncommented(EXAMPLE.read_text()))["inverter"]
+    own = [table for table in tables if table["driver"] == model.model_fields["driver"].default]
+    fields = set(model.model_fields)
+    written = {key for table in own for key in table}
+    assert {key if key in fields else key.removesuffix("_file") for key in written} == fields
 
 
 @pytest.mark.parametrize("table", MODELS)

@@ -26,7 +26,11 @@ KEYS = {
 SHORT = ("demo", "--speed", 300)
 
 
-@pytest.mark.parametrize("options", [[], ["--api", "v1"], ["--live"], ["--charger", "flex"]], ids="".join)
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--api", "v1"], ["--source", "live"], ["--source", "modbus"], ["--charger", "flex"]],
+    ids="".join,
+)
 def test_a_short_demo_charges_without_an_error(options: list[str]) -> None:
     """For each kind of cloud and charger; --json prints one object and nothing else."""
     result = finish(start(*SHORT, "--duration", 3, "--json", *options))
@@ -41,7 +45,7 @@ def test_a_short_demo_charges_without_an_error(options: list[str]) -> None:
 
 def test_without_a_terminal_lines_are_printed_and_ctrl_c_ends_with_the_summary() -> None:
     """Nothing is lost by the usual end of a demo, and no traceback shown."""
-    with start(*SHORT, "--live") as process:
+    with start(*SHORT, "--source", "live") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == (
             "no terminal here: a line now and then instead of the live view\n"
@@ -65,7 +69,8 @@ def test_on_a_terminal_there_is_a_live_view(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LINES", "24")
     ours, theirs = pty.openpty()
-    arguments = [sys.executable, "-m", "pvcharge", "demo", "--speed", "300", "--duration", "2.5", "--live"]
+    arguments = [sys.executable, "-m", "pvcharge", "demo", "--speed", "300", "--duration", "2.5"]
+    arguments += ["--source", "live"]
     with subprocess.Popen(arguments, stdout=theirs, stderr=theirs) as process:  # noqa: S603 - see `runner`
         os.close(theirs)
         seen = _read_all(ours)

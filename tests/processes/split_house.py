@@ -44,6 +44,11 @@ class SplitHouse:
         """What the car draws."""
         return self.stage.box.power_w
 
+    @property
+    def passed_s(self) -> float:
+        """Seconds of the house since the start."""
+        return (self.stage.clock.now() - self.stage.start).total_seconds()
+
     def has_logged(self, role: str, words: str, times: int = 1) -> bool:
         """Whether a daemon has said something, so many times over all its lives."""
         return sum(words in line for line in self.pair.log(role)) >= times
@@ -72,6 +77,13 @@ class SplitHouse:
             logs = "\n".join(f"{role}: {self.pair.last_words(role)}" for role in ROLES)
             raise AssertionError(f"{what} did not come about; {self.power_w:.0f} W\n{logs}") from None
 
+    def shine(self, power_w: float) -> None:
+        """Let the roof give so much from now on."""
+        assert self.stage.options.trace is not None
+        pv_means_w = self.stage.options.trace.pv_means_w
+        assert isinstance(pv_means_w, list)
+        pv_means_w[:] = [power_w] * len(pv_means_w)
+
     async def follows_surplus(self) -> None:
         """Wait until the car takes what would be sold: 4.5 kW, as near as whole amps come to it."""
         await self.until(lambda: 4400 < self.power_w < 5000, "charging by surplus")
@@ -84,13 +96,13 @@ class SplitHouse:
         """Wait until nothing flows."""
         await self.until(lambda: self.power_w == 0, "the end of the charge")
 
-    def watch_amps(self) -> list[int]:
-        """Return a list to which each current that is set from now on is appended."""
-        seen: list[int] = []
+    def watch(self, *keys: str) -> list[Any]:
+        """Return a list to which each value that is set from now on is appended, if it is one of these."""
+        seen: list[Any] = []
         set_value = self.stage.box.set_value
 
         def watched(key: str, value: Any) -> None:
-            if key == "amp":
+            if key in keys:
                 seen.append(value)
             set_value(key, value)
 
@@ -107,10 +119,15 @@ class SplitHouse:
 
 
 @asynccontextmanager
-async def split_house(folder: Path) -> AsyncIterator[SplitHouse]:
-    """Run it all; the car is plugged in as soon as both daemons have met."""
+async def split_house(folder: Path, **options: Any) -> AsyncIterator[SplitHouse]:
+    """Run it all; the car is plugged in as soon as both daemons have met.
+
+    Args:
+        folder: for everything that is written.
+        options: of the demo, besides the speed and the sun.
+    """
     async with running_broker(folder, tls=True, users=PASSWORDS, acl=acl(SITE)) as broker:
-        stage = Stage(DemoOptions(SPEED, sunny(), api="v1"))
+        stage = Stage(DemoOptions(SPEED, sunny(), **({"api": "v1"} | options)))
         tables = {
             role: {
                 "host": broker.host,

@@ -53,7 +53,7 @@ async def test_a_dead_cloud_stops_the_car_and_a_new_one_takes_over(tmp_path: Pat
         await house.stops()
         await house.publish("pvcharge/demo/boost/set", "ON")  # which the edge sees to by itself
         await house.full_power()
-        amps = house.watch_amps()
+        amps = house.watch("amp")
         await house.pair.start("cloud")
         await house.until(lambda: house.has_logged("edge", "handed over"), "the taking over")
         assert set(amps) <= {16}
@@ -91,7 +91,7 @@ async def test_a_paused_edge_applies_nothing_old(tmp_path: Path) -> None:
         await asyncio.sleep(0.5)
         await house.publish("pvcharge/demo/boost/set", "OFF")
         await asyncio.sleep(3 * LEASE_S)
-        amps = house.watch_amps()
+        amps = house.watch("amp")
         house.pair.processes["edge"].send_signal(signal.SIGCONT)
         await house.until(lambda: house.has_logged("cloud", "recovered"), "the cloud's recovery")
         await house.follows_surplus()

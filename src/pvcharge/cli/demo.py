@@ -13,6 +13,7 @@ from pvcharge.cli.live import Shown, show_lines, show_live
 from pvcharge.cli.main import UsageError, innermost
 from pvcharge.cli.options import positive
 from pvcharge.demo import BrokerError, Demo, DemoOptions, SplitDemo, SplitError, Summary
+from pvcharge.sim.feed import Source
 from pvcharge.sim.trace import Trace, TraceError
 
 SPEED, SPLIT_SPEED = 60.0, 20.0
@@ -43,9 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--charger", choices=("old", "flex"), default="old", help="Wattpilot hardware (default: old)"
     )
-    parser.add_argument("--api", choices=("v2", "v1"), default="v2", help="SolarEdge API (default: v2)")
+    parser.add_argument("--api", choices=("v2", "v1"), default="v2", help="SolarEdge's cloud (default: v2)")
     parser.add_argument(
-        "--live", action="store_true", help="V2's paid live power flow instead of quarter-hour means"
+        "--source",
+        choices=[*Source],
+        type=Source,
+        default=Source.QUARTER,
+        help="readings: the cloud's quarter-hour means, its paid live power flow, or Modbus TCP in the house "
+        "with the cloud standing by (default: quarter)",
     )
     parser.add_argument("--seed", type=int, default=7, help="of invented weather and household (default: 7)")
     parser.add_argument(
@@ -64,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         trace = Trace.load(args.trace) if args.trace else None
     except TraceError as error:
         raise UsageError(str(error)) from error
-    options = DemoOptions(speed, trace, args.charger, args.api, args.live, args.seed)
+    options = DemoOptions(speed, trace, args.charger, args.api, args.source, args.seed)
     # The live view owns the terminal; what it cannot show, such as a traceback, is still worth seeing.
     log.set_up(log.LogSettings(level="error"))
     try:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pvcharge.demo import DemoOptions, Latest, Stage, Summary
+from pvcharge.sim.feed import Source
 from pvcharge.sim.house import House, HouseSample
 from pvcharge.words import STATES, duration, kilowatts, level
 
@@ -67,10 +68,12 @@ def _screen(demo: Shown) -> RenderableType:
 
 
 def _setting(options: DemoOptions) -> str:
-    means = options.api == "v2" and not options.live
+    live = options.api == "v1" or options.source is Source.LIVE
+    told = f"{options.api.upper()}, {'live values' if live else 'quarter-hour means'}"
+    if options.source is Source.MODBUS:
+        told = f"Modbus TCP, and {told}"
     return (
-        f"simulated: house, car, Wattpilot{' Flex' if options.charger == 'flex' else ''}, "
-        f"SolarEdge ({options.api.upper()}, {'quarter-hour means' if means else 'live values'})"
+        f"simulated: house, car, Wattpilot{' Flex' if options.charger == 'flex' else ''}, SolarEdge ({told})"
     )
 
 

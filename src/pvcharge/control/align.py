@@ -7,7 +7,7 @@ the charger draws *now* makes a controller swing between full and nothing; what 
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 from statistics import median
 
@@ -93,6 +93,24 @@ class ChargerPowerLog:
             return None
         known_ws = self._energy_between(start_s, end_s) - sum(self._energy_between(*hole) for hole in holes)
         return known_ws / known_s
+
+    def before_w(self, at_s: float, ages_s: Sequence[float]) -> list[float] | None:
+        """Return the power at each of some ages before an instant; None unless all of them are known.
+
+        Args:
+            at_s: the instant.
+            ages_s: seconds before it, rising.
+        """
+        start_s = at_s - ages_s[-1]
+        if not self._at_s or (self._power_w[0] > 0 and start_s < self._at_s[0]):
+            return None
+        if at_s > self._at_s[-1] + self.heard_s or any(True for _ in self._holes_within(start_s, at_s)):
+            return None
+        at, power_w, last = self._at_s, self._power_w, bisect_right(self._at_s, at_s)
+        first = bisect_right(at, start_s, 0, last)
+        if last - first <= 0:
+            return [power_w[max(0, first - 1)]] * len(ages_s)
+        return [power_w[max(0, bisect_right(at, at_s - age_s, first, last) - 1)] for age_s in ages_s]
 
     def _energy_between(self, start_s: float, end_s: float) -> float:
         return self._energy_until(end_s) - self._energy_until(start_s)

@@ -11,6 +11,7 @@ from pvcharge.control.align import ChargerPowerLog, after_battery
 from pvcharge.control.freshness import Age, Freshness
 from pvcharge.control.hidden import HiddenSurplus
 from pvcharge.control.plausibility import Plausibility
+from pvcharge.control.response import Response
 from pvcharge.control.settings import ControlSettings
 from pvcharge.model import Distrust, PowerFlow
 
@@ -32,6 +33,7 @@ class Source:
         self.freshness = Freshness()
         self.plausibility = Plausibility()
         self.hidden = HiddenSurplus()
+        self.response = Response()
         self.heard_s = -inf  # end of its newest reading, usable or not
         self.end_s = -inf  # of its newest usable reading
         self.measured_w: float | None = None  # the surplus of its newest usable reading
@@ -107,7 +109,7 @@ class Readings:
         if flow.grid_w is None or source.incomplete:
             return None
         source.end_s = end_s
-        charger_w = self._power.mean_w(start_s, end_s)
+        charger_w = self._charger_w(source, flow, start_s, end_s)
         source.freshness.observe(flow, end_s, charger_w)
         source.count(flow)
         self._judge(source, start_s, end_s, flow.grid_w, charger_w)
@@ -124,6 +126,13 @@ class Readings:
         """Take into account what the charger is set to from now on."""
         for source in self._sources:
             source.hidden.decided(now_s, power_w)
+
+    def _charger_w(self, source: Source, flow: PowerFlow, start_s: float, end_s: float) -> float | None:
+        """Return what the charger drew in a reading; an instant may be older than its stamp."""
+        if start_s < end_s or flow.grid_w is None:
+            return self._power.mean_w(start_s, end_s)
+        supply_w = None if flow.pv_w is None else flow.pv_w - (flow.battery_w or 0.0)
+        return source.response.observe(end_s, flow.grid_w, self._power, supply_w)
 
     def _measured_w(self, flow: PowerFlow, surplus_w: float) -> float:
         settings = self._settings

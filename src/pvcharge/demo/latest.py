@@ -2,13 +2,14 @@
 
 from collections import deque
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from pvcharge.model import ChargerStatus, Decision, DeviceHealth, PowerFlow, Setpoint
 from pvcharge.words import STATES, explain, kilowatts, level
 
 EVENTS = 5
+SELDOM = timedelta(minutes=5)  # live readings are told so often, or nothing else could be seen
 
 
 class Latest:
@@ -33,11 +34,13 @@ class Latest:
         self.events: deque[str] = deque(maxlen=EVENTS)
         self._timezone = timezone
         self._level: str | None = None
+        self._told_at: datetime | None = None  # the last reading
 
     def take(self, event: object, now: datetime) -> None:
         """Take an event of the feed into account."""
         match event:
-            case PowerFlow():
+            case PowerFlow() if event.span_s or self._told_at is None or now - self._told_at >= SELDOM:
+                self._told_at = now
                 self._note(f"reading: {self._grid(event)}", now)
             case ChargerStatus():
                 if self.status is None or self.status.state is not event.state:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pvcharge.sim.feed import Source
 from pvcharge.sim.trace import Trace
 
 
@@ -14,8 +15,9 @@ class DemoOptions:
         speed: seconds of the house per second of the wall clock.
         trace: recorded weather and household; invented ones without it.
         charger: old hardware, or Flex with its bcrypt login.
-        api: which SolarEdge API is read.
-        live: V2 only: whether the cloud's live power flow is bought, else quarter-hour means.
+        api: which API of SolarEdge's cloud is read.
+        source: what of it: quarter-hour means, or with V2 the live power flow that costs extra. With `MODBUS`
+            the inverter itself is read in the house, and the cloud's means stand by.
         seed: of the invented weather and household.
         mqtt: the `[mqtt]` table of a broker that a standalone daemon shall talk to as well.
     """
@@ -24,7 +26,7 @@ class DemoOptions:
     trace: Trace | None = None
     charger: Literal["old", "flex"] = "old"
     api: Literal["v2", "v1"] = "v2"
-    live: bool = False
+    source: Source = Source.QUARTER
     seed: int = 7
     mqtt: dict[str, Any] | None = None
 

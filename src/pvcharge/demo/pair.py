@@ -42,7 +42,7 @@ class Pair:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run both for as long as the context lasts."""
-        tables = {"edge": self._stage.charger_tables(), "cloud": self._stage.inverter_tables()}
+        tables = {"edge": self._edge_tables(), "cloud": {"inverter": self._stage.cloud_inverters()}}
         for role in ROLES:
             self._write_config(role, tables[role])
         await self._stage.log_in(config.load(self.config_file("cloud")))
@@ -53,6 +53,12 @@ class Pair:
         finally:
             for role in ROLES:
                 await self.stop(role)
+
+    def _edge_tables(self) -> dict[str, Any]:
+        """Return the devices in the house; an edge that reads an inverter can stand alone."""
+        inverters = self._stage.local_inverters()
+        alone: dict[str, Any] = {"inverter": inverters, "edge": {"on_silence": "local"}} if inverters else {}
+        return {**self._stage.charger_tables(), **alone}
 
     async def start(self, role: str) -> None:
         """Start a daemon on the stage's clock."""

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from pvcharge.app import make_context
 from pvcharge.clock import FastClock
 from pvcharge.config import Config
 from pvcharge.demo.options import DemoOptions, Summary
-from pvcharge.drivers.solaredge import authorize_url, exchange
+from pvcharge.drivers.solaredge import SolarEdgeSettings, authorize_url, exchange
 from pvcharge.sim.car import Car
+from pvcharge.sim.feed import Source
 from pvcharge.sim.house import House, Profile, best_start
 from pvcharge.sim.household import Household, SyntheticProfile
 from pvcharge.sim.solaredge import SolarEdgeServer
+from pvcharge.sim.solaredge_modbus import ModbusServer
 from pvcharge.sim.trace import Trace
 from pvcharge.sim.wattpilot import WattpilotBox, WattpilotServer
 from pvcharge.sim.weather import Weather
@@ -58,24 +60,26 @@ class Stage:
             client_id=CLIENT_ID,
             client_secret=CLIENT_SECRET,
             timezone=TIMEZONE,
-            tier="pro" if options.live else "basic",
+            tier="pro" if options.source is Source.LIVE else "basic",
             v1="alive" if options.api == "v1" else "gone",
+        )
+        self.inverter = (
+            ModbusServer(self.house, clock=self.clock) if options.source is Source.MODBUS else None
         )
         self.charger = WattpilotServer(self.box, password=PASSWORD, clock=self.clock)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the devices and let the house's time pass, for as long as the context lasts."""
-        await self.cloud.start()
-        try:
-            await self.charger.start()
+        devices = [device for device in (self.cloud, self.inverter, self.charger) if device]
+        async with AsyncExitStack() as opened:
+            for device in devices:
+                opened.push_async_callback(device.aclose)
+                await device.start()
             async with asyncio.TaskGroup() as group:
                 house = group.create_task(self._let_time_pass(), name="house")
                 yield
                 house.cancel()
-        finally:
-            await self.charger.aclose()
-            await self.cloud.aclose()
 
     async def let_car_come(self) -> None:
         """Plug the car in after a while; to be called when a controller has taken over the charger."""
@@ -86,7 +90,7 @@ class Stage:
         """Do what `pvcharge login solaredge` does, with the simulated cloud."""
         if self.options.api != "v2":
             return
-        solaredge = config.inverters[0].settings
+        (solaredge,) = (it.settings for it in config.inverters if isinstance(it.settings, SolarEdgeSettings))
         async with (
             aiohttp.ClientSession() as session,
             session.get(authorize_url(solaredge)) as response,
@@ -115,8 +119,15 @@ class Stage:
         }
         return {"state_dir": str(state_dir), "site": site}
 
-    def inverter_tables(self) -> dict[str, Any]:
-        """Return the `[[inverter]]` tables."""
+    def local_inverters(self) -> list[dict[str, Any]]:
+        """Return the `[[inverter]]` tables of what is read in the house."""
+        server = self.inverter
+        if server is None:
+            return []
+        return [{"driver": "solaredge_modbus", "host": server.host, "port": server.port}]
+
+    def cloud_inverters(self) -> list[dict[str, Any]]:
+        """Return the `[[inverter]]` tables of what is read in the cloud."""
         inverter: dict[str, Any] = {
             "driver": "solaredge",
             "api": self.options.api,
@@ -130,9 +141,9 @@ class Stage:
                 "authorize_url": f"{self.cloud.base_url}/authorize",
                 "client_id": CLIENT_ID,
                 "client_secret": CLIENT_SECRET,
-                "data": "live" if self.options.live else "quarter",
+                "data": "live" if self.options.source is Source.LIVE else "quarter",
             }
-        return {"inverter": [inverter]}
+        return [inverter]
 
     def charger_tables(self) -> dict[str, Any]:
         """Return the `[charger]` table."""

@@ -76,7 +76,7 @@ class Demo:
         mqtt = self.stage.options.mqtt
         return {
             **self.stage.site_tables(self._state_dir),
-            **self.stage.inverter_tables(),
+            "inverter": self.stage.local_inverters() + self.stage.cloud_inverters(),
             **self.stage.charger_tables(),
             **({"mqtt": mqtt} if mqtt else {}),
         }
