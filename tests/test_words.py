@@ -61,6 +61,10 @@ def test_the_table_names_every_reason_and_state_once() -> None:
         ),
         (because(Reason.STALE_STOP), "Not charging: no usable reading for a long time."),
         (
+            because(Reason.STALE_STOP, source="meter", distrust=Distrust.BACKWARDS, reading_age_s=2.0),
+            "Not charging: meter tells grid power of the wrong sign.",
+        ),
+        (
             because(Reason.MIN_ON_TIME, surplus_w=0.0, waits_until=NOON),
             "Surplus 0.0 kW: will stop when the minimum charging time ends at 14:00:00.",
         ),

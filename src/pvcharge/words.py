@@ -46,11 +46,20 @@ DOUBTS = {
     Distrust.OTHER_METER: "does not see what the charger draws",
     Distrust.CONTRADICTED: "is contradicted by another source",
 }
+# What is done because of that, though its readings are there.
+UNTRUE = {Distrust.BACKWARDS, Distrust.SCALED, Distrust.OTHER_METER}
+WITHOUT_READINGS = {
+    Reason.STALE_MINIMUM: "Charging at the minimum",
+    Reason.STALE_STOP: "Not charging",
+}
 LONGEST_NAME = 60  # of a source; two of them fit into a sentence of 255 characters
 
 
 def explain(decision: Decision, timezone: tzinfo = UTC) -> str:
     """Return one sentence that says why a decision is as it is."""
+    done, doubt = WITHOUT_READINGS.get(decision.reason), decision.distrust
+    if done and doubt in UNTRUE and decision.source is not None:
+        return f"{done}: {_name(decision.source)} {DOUBTS[doubt]}."
     end = decision.boost_until if decision.reason is Reason.BOOST else decision.waits_until
     clock = f"{end.astimezone(timezone):%H:%M:%S}" if end else ""
     return SENTENCES[decision.reason].format(

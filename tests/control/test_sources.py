@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from control.two_sources import CLOUD, LIVE, NOON, House, scaled, set_to
 from pvcharge.control import Controller, ControlSettings
 from pvcharge.control.readings import MOST_SOURCES
-from pvcharge.model import ChargerState, ChargerStatus, Distrust, PowerFlow, Reason, Setpoint
+from pvcharge.model import ChargerState, ChargerStatus, Distrust, Mode, PowerFlow, Reason, Setpoint
 
 SUNNY_W = 5000.0
 
@@ -132,6 +132,31 @@ def test_an_unknown_contradiction_is_told_but_the_meter_is_followed() -> None:
     house.runs(120)
     assert house.controller.doubts == {LIVE: Distrust.CONTRADICTED}
     assert (house.decision.source, house.decision.distrust) == (LIVE, None)
+
+
+@pytest.mark.parametrize(
+    ("factor", "doubt"), [(-1.0, Distrust.BACKWARDS), (0.0, Distrust.OTHER_METER), (1 / 3, Distrust.SCALED)]
+)
+def test_a_meter_alone_is_uncovered_by_how_it_answers_the_charger(factor: float, doubt: Distrust) -> None:
+    """Without any other source; then it is not followed, and the car is not charged by it any more."""
+    house = House(sunny)
+    house.cloud = None
+
+    def tell(flow: PowerFlow) -> PowerFlow:
+        car_w = house.setpoint.power_w(230)
+        return replace(flow, grid_w=(flow.grid_w or 0.0) - car_w + factor * car_w)
+
+    house.live = tell
+    for number in range(8):
+        house.controller.set_mode(Mode.BOOST if number % 2 else Mode.OFF)
+        house.runs(12)
+    house.controller.set_mode(Mode.SURPLUS)
+    house.runs(5)
+    assert house.controller.doubts == {LIVE: doubt}
+    assert house.decision.reason is Reason.STALE_STOP
+    assert house.decision.distrust is doubt
+    house.runs(25 * 60)
+    assert house.controller.doubts == {}  # it may have been mended, which only charging can show
 
 
 def test_small_powers_prove_nothing() -> None:

@@ -19,6 +19,8 @@ MOST_SOURCES = 8  # the one that is trusted least is forgotten, of several the o
 FORGOTTEN_S = 86_400.0  # a source that is silent for so long is none any more
 RETURNED = 3  # so many instants prove that a source is back; of means each one does
 FIRST_INSTANT_S = 5.0  # the time an instant stands for while the rhythm is unknown
+GAIN_TOLERANCE = 0.5  # what noise never did to a right meter's gain of 1
+NO_GAIN = 0.25
 HARMLESS = (None, Distrust.CONTRADICTED)  # nobody knows which of the two is wrong
 
 Told = tuple[float, float]  # surplus in W, and for how many seconds it was that
@@ -42,8 +44,8 @@ class Source:
 
     @property
     def doubt(self) -> Distrust | None:
-        """Why its readings cannot be true."""
-        return self.plausibility.doubt
+        """Why its readings cannot be true, by what others tell, else by how they answer the charger."""
+        return self.plausibility.doubt or _doubt_of(self.response.gain)
 
     @property
     def usable(self) -> bool:
@@ -76,6 +78,15 @@ class Source:
         if start_s < end_s:
             return min(end_s - start_s, end_s - since_s)
         return FIRST_INSTANT_S if since_s == -inf else min(end_s - since_s, 2 * self.freshness.cadence_s)
+
+
+def _doubt_of(gain: float | None) -> Distrust | None:
+    """Return what a meter is suspected of whose grid power moves so much for each W of the charger."""
+    if gain is None or abs(gain - 1.0) <= GAIN_TOLERANCE:
+        return None
+    if gain <= -GAIN_TOLERANCE:
+        return Distrust.BACKWARDS
+    return Distrust.OTHER_METER if abs(gain) <= NO_GAIN else Distrust.SCALED
 
 
 class Readings:

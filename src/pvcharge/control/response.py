@@ -37,6 +37,7 @@ GREATEST_W = 1e6  # no house draws more
 
 STEP_W = 500.0  # what the charger must move to be seen
 STEPS, FEW_STEPS = 15, 5  # are remembered, and suffice
+TRUE_FOR_S = 86_400.0  # without another step; a meter that made us stop may have been mended meanwhile
 AGREEING = 0.25  # spread of as many as are remembered, above which they tell nothing
 
 
@@ -219,16 +220,21 @@ class _Steps:
     def __init__(self) -> None:
         self._last: tuple[float, tuple[float, ...], float] | None = None
         self._ratios: deque[tuple[float, ...]] = deque(maxlen=STEPS)
+        self._stepped_s = -inf  # when the charger stepped last
         self.gain: float | None = None
 
     def observe(self, at_s: float, told_w: tuple[float, ...], charger_w: float) -> None:
         """Take a reading into account at which the charger had settled."""
         last, self._last = self._last, (at_s, told_w, charger_w)
+        if at_s - self._stepped_s > TRUE_FOR_S:
+            self._ratios.clear()
+            self.gain = None
         if last is None or not 0 < at_s - last[0] <= FORGET_S or len(last[1]) != len(told_w):
             return
         step_w = charger_w - last[2]
         if abs(step_w) < STEP_W:
             return
+        self._stepped_s = at_s
         if self._ratios and len(self._ratios[0]) != len(told_w):
             self._ratios.clear()
         self._ratios.append(tuple((new - old) / step_w for new, old in zip(told_w, last[1], strict=True)))

@@ -19,8 +19,8 @@ PROBABLE_CAUSES = {
         "transformer on each phase, and their ratio in the inverter's set-up. Not followed until then."
     ),
     Distrust.OTHER_METER: (
-        "grid power does not move with the charger; the meter probably sits in another branch and not "
-        "at the grid connection. Not followed until then."
+        "grid power does not move with the charger; the meter probably sits in another branch and not at the "
+        "grid connection, or a home battery covers the car whose power is not told. Not followed."
     ),
     Distrust.CONTRADICTED: (
         "differs for long from what another source tells of the same time, for no known reason; "
