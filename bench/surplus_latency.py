@@ -16,13 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pvcharge.sim.solaredge_modbus import ModbusServer
-
 from pvcharge import config, log
 from pvcharge.app import App
 from pvcharge.clock import SystemClock
 from pvcharge.sim.car import Car
 from pvcharge.sim.house import HouseSample
+from pvcharge.sim.solaredge_modbus import ModbusServer
 from pvcharge.sim.wattpilot import WattpilotBox, WattpilotServer
 
 INTERVALS_S = (1.0, 5.0)
@@ -87,7 +86,7 @@ async def measure(interval_s: float, steps: int) -> list[tuple[float, float]]:
     await charger.start()
     with tempfile.TemporaryDirectory() as name:
         daemon = asyncio.create_task(
-            App(config.build(tables(Path(name), server, charger, interval_s), Path("bench")), clock).run()
+            App(config.build(tables(Path(name), server, charger, interval_s), Path("no-file")), clock).run()
         )
         try:
             box.plug(Car(needs_wh=1e6))

@@ -67,7 +67,10 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"contrl": {"mode": "off"}}, "contrl: unknown key; did you mean control?"),
     ({"timezone": "Europe/Vienna"}, "timezone: unknown key; it belongs to [site]"),
     ({"charger.driver": "watpilot"}, "[charger] driver: no such driver; did you mean wattpilot?"),
-    ({"inverter.0.driver": 7}, "[[inverter]] #1 driver: no such driver; installed are: solaredge"),
+    (
+        {"inverter.0.driver": 7},
+        "[[inverter]] #1 driver: no such driver; installed are: solaredge, solaredge_modbus",
+    ),
     # wrong types
     ({"control.min_current_a": "16 A"}, "[control] min_current_a: must be a plain number of amperes"),
     ({"control.min_current_a": 6.5}, "[control] min_current_a: must be a whole number of amperes"),

@@ -69,12 +69,14 @@ def test_an_equal_value_is_not_a_fresh_value() -> None:
 
 
 def test_a_meter_that_does_not_see_the_charger_is_frozen() -> None:
-    """Equal values while the charger's power changed by kilowatts come from a cache, at once."""
+    """Equal values while the charger's power changed by kilowatts come from a cache, once that is sure."""
     fresh = Freshness()
     feed(fresh, 5, 0, 0, count=2, grid_w=-3210.0)
     assert not fresh.frozen
-    later = START + timedelta(seconds=10)
-    fresh.observe(PowerFlow(start=later, end=later, grid_w=-3210.0), later.timestamp(), 4140.0)
+    for second, charger_w in ((10, 4140.0), (15, 0.0), (20, 4140.0)):
+        assert not fresh.frozen  # so soon after a change of the values the charger may only tell of it late
+        later = START + timedelta(seconds=second)
+        fresh.observe(PowerFlow(start=later, end=later, grid_w=-3210.0), later.timestamp(), charger_w)
     assert fresh.frozen
 
 

@@ -18,6 +18,7 @@ from pvcharge.model import (
     ChargerStatus,
     Decision,
     DeviceHealth,
+    Distrust,
     EnergyTotals,
     Mode,
     PowerFlow,
@@ -33,7 +34,11 @@ ONE_OF_EACH: list[Event] = [
     ChargerStatus(
         *(NOON, ChargerState.CHARGING, 6900.5, 3, 9.75, Setpoint(3, 10), 6, 16, 1500.0, 2_000_000.0)
     ),
-    Decision(NOON, Setpoint(3, 10), Reason.FOLLOWING, Mode.SURPLUS, 7000.0, 1400.0, 1.5),
+    Decision(
+        *(NOON, Setpoint(3, 10), Reason.FOLLOWING, Mode.SURPLUS, 7000.0, 1400.0, 1.5),
+        source="roof",
+        distrust=Distrust.SILENT,
+    ),
     DeviceHealth("roof", NOON, ok=True, since=NOON),
     EnergyTotals(NOON, 1000.0, 2000.0, 3000.0, 4000.0, 5000.0, 6000.0),
     Session(

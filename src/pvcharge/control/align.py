@@ -18,6 +18,9 @@ HEARD_S = 45.0  # how long a measurement says at least what the charger draws
 HEARD_PAUSES = 3.0  # or so many of the usual pauses between measurements
 _PAUSES = 9
 _LONGEST_PAUSE_S = 600.0  # a longer one is an outage, not a rhythm
+LATE_S = 4.0  # by which a charger may tell its power later than a meter sees it
+ANSWER_S = 60.0  # in which a car draws what it is offered, or never will
+REACHED_W, REACHED = 150.0, 0.1  # so near to what it was told it draws that, or by this share of it
 KEEP_S = 3 * 3600.0  # the oldest reading that is still worth aligning
 _COMPACT_AT = 8192  # entries; the list is halved when it has grown beyond, so appending stays cheap
 
@@ -34,6 +37,7 @@ class ChargerPowerLog:
         self._power_w: list[float] = []
         self._energy_ws: list[float] = []  # up to the entry's time
         self._holes: list[tuple[float, float]] = []  # in which nothing is known
+        self._told: tuple[float, float] | None = None  # when, and which power; None as soon as it draws it
         self._pauses_s: deque[float] = deque(maxlen=_PAUSES)
 
     def add(self, at_s: float, power_w: float) -> None:
@@ -46,6 +50,8 @@ class ChargerPowerLog:
         elapsed_s = at_s - self._at_s[-1]
         if elapsed_s <= 0:
             return
+        if self._told is not None and abs(power_w - self._told[1]) <= max(REACHED_W, REACHED * self._told[1]):
+            self._told = None
         if elapsed_s > self.heard_s:
             self._holes.append((self._at_s[-1] + self.heard_s, at_s))
         if elapsed_s <= _LONGEST_PAUSE_S:
@@ -93,6 +99,23 @@ class ChargerPowerLog:
             return None
         known_ws = self._energy_between(start_s, end_s) - sum(self._energy_between(*hole) for hole in holes)
         return known_ws / known_s
+
+    def tell(self, at_s: float, power_w: float) -> None:
+        """Note to what power the charger is set from now on."""
+        self._told = at_s, power_w
+
+    def range_w(self, at_s: float) -> tuple[float, float]:
+        """Return the least and the greatest power that may have flowed at an instant.
+
+        What a charger tells comes somewhat later than what the meter sees, and a car may already be doing
+        what the charger has just been told.
+        """
+        at, powers_w = self._at_s, self._power_w
+        first = max(0, bisect_right(at, at_s - LATE_S) - 1)
+        possible_w = powers_w[first : max(first + 1, bisect_right(at, at_s + LATE_S))]
+        if self._told is not None and 0 <= at_s - self._told[0] <= ANSWER_S:
+            possible_w.append(self._told[1])
+        return min(possible_w), max(possible_w)
 
     def before_w(self, at_s: float, ages_s: Sequence[float]) -> list[float] | None:
         """Return the power at each of some ages before an instant; None unless all of them are known.

@@ -16,6 +16,7 @@ FIRST_READING_S = 900.0  # how long a charge found running at the start goes on 
 EQUAL_RUN_S = 600.0  # equal values for longer than this are one old value
 EQUAL_RUN_CADENCES = 4.0
 CHARGER_MOVED_W = 500.0  # a meter that does not see this much does not see
+MOVING_S = 15.0  # after a change of the values, in which the charger may yet tell what the meter saw
 
 
 class Age(Enum):
@@ -60,6 +61,8 @@ class Freshness:
             self._values, self._fresh_s, self.frozen = values, end_s, False
             self._charger_w = charger_w
             return
+        if end_s - self._fresh_s <= MOVING_S:
+            self._charger_w = charger_w
         longest_s = max(EQUAL_RUN_S, EQUAL_RUN_CADENCES * self._cadence_s)
         moved = (
             charger_w is not None

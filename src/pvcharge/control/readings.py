@@ -18,6 +18,8 @@ from pvcharge.model import Distrust, PowerFlow
 MOST_SOURCES = 8  # the one that is trusted least is forgotten, of several the one heard longest ago
 FORGOTTEN_S = 86_400.0  # a source that is silent for so long is none any more
 RETURNED = 3  # so many instants prove that a source is back; of means each one does
+MOVING_W = 150.0  # the charger's power moves if it may have been anything within more than this
+STEADY_S = 60.0  # what the house drew longer ago says nothing
 FIRST_INSTANT_S = 5.0  # the time an instant stands for while the rhythm is unknown
 GAIN_TOLERANCE = 0.5  # what noise never did to a right meter's gain of 1
 NO_GAIN = 0.25
@@ -41,6 +43,7 @@ class Source:
         self.measured_w: float | None = None  # the surplus of its newest usable reading
         self.incomplete = False
         self._returned = 0  # readings since it was stale
+        self._house_w, self._house_s = 0.0, -inf  # what the rest of the house drew, and when
 
     @property
     def doubt(self) -> Distrust | None:
@@ -72,6 +75,24 @@ class Source:
     def is_back(self) -> bool:
         """Whether it has told enough since it was stale."""
         return self._returned >= RETURNED
+
+    def steady_w(self, at_s: float, total_w: float, charger_w: float, range_w: tuple[float, float]) -> float:
+        """Return the charger's power behind a reading with which the house goes on most steadily.
+
+        While the charger moves, meter and charger do not tell of quite the same moment, and what is only a
+        difference in time would look like a change of the surplus.
+
+        Args:
+            at_s: when it was taken.
+            total_w: grid power, and production where it is told.
+            charger_w: the power as the charger told it.
+            range_w: within which the charger's power may have been.
+        """
+        lowest_w, highest_w = range_w
+        if highest_w - lowest_w > MOVING_W and at_s - self._house_s <= STEADY_S:
+            charger_w = min(max(total_w - self._house_w, lowest_w), highest_w)
+        self._house_w, self._house_s = total_w - charger_w, at_s
+        return charger_w
 
     def stands_for_s(self, start_s: float, end_s: float, since_s: float) -> float:
         """Return for how long a reading tells the surplus: its interval, or since the instant before."""
@@ -106,6 +127,7 @@ class Readings:
         self._followed_end_s = -inf
         self._unknown = Freshness()  # of nothing, before the first reading
         self._battery_seen = False
+        self._decided_w = 0.0
 
     # --- inputs ---
 
@@ -135,6 +157,9 @@ class Readings:
 
     def decided(self, now_s: float, power_w: float) -> None:
         """Take into account what the charger is set to from now on."""
+        if power_w != self._decided_w:
+            self._decided_w = power_w
+            self._power.tell(now_s, power_w)
         for source in self._sources:
             source.hidden.decided(now_s, power_w)
 
@@ -143,7 +168,10 @@ class Readings:
         if start_s < end_s or flow.grid_w is None:
             return self._power.mean_w(start_s, end_s)
         supply_w = None if flow.pv_w is None else flow.pv_w - (flow.battery_w or 0.0)
-        return source.response.observe(end_s, flow.grid_w, self._power, supply_w)
+        charger_w = source.response.observe(end_s, flow.grid_w, self._power, supply_w)
+        if charger_w is None or source.response.age_s:
+            return charger_w
+        return source.steady_w(end_s, flow.grid_w + (supply_w or 0.0), charger_w, self._power.range_w(end_s))
 
     def _measured_w(self, flow: PowerFlow, surplus_w: float) -> float:
         settings = self._settings

@@ -1,7 +1,9 @@
 """The simulated inverter's ways with connections and frames, and what its knobs do to them."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from struct import pack
 from types import SimpleNamespace
@@ -47,6 +49,17 @@ async def test_port_is_kept(serve: Serve, connect: Connect) -> None:
     assert server.port == port > 0
     assert await serves(server, connect)
     assert (server.requests, server.refused) == (2, 0)
+
+
+async def test_a_client_that_has_only_just_come_is_dropped_too(serve: Serve) -> None:
+    """Its task has not begun yet when the server is closed."""
+    server = await serve()
+    with socket.socket() as client:
+        client.setblocking(False)  # noqa: FBT003 - the name is given by Python
+        await asyncio.get_running_loop().sock_connect(client, (server.host, server.port))
+        await server.aclose()
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 1), 5) == b""
 
 
 async def test_one_client_only(serve: Serve, connect: Connect) -> None:
@@ -214,6 +227,18 @@ async def test_frozen_values(serve: Serve, connect: Connect, time: SimpleNamespa
     after = await client.read(40093, 2)
     time.now += timedelta(seconds=100)
     assert before != after == await client.read(40093, 2)
+
+
+async def test_values_freeze_at_once(serve: Serve, connect: Connect, house: SimpleNamespace) -> None:
+    """Also while the moment is still going on, and the house may yet change its mind about it."""
+    server = await serve()
+    server.faults.frozen_at = NOON
+    client = await connect(server)
+    before = await client.read(40083, 2)
+    house.pv_w = 1000.0
+    assert await client.read(40083, 2) == before
+    server.faults.frozen_at = None
+    assert await client.read(40083, 2) != before
 
 
 async def test_meter_knobs(serve: Serve, connect: Connect) -> None:

@@ -120,6 +120,8 @@ class ModbusServer:
         task = asyncio.create_task(self._attend((reader, writer)), name="simulated inverter's client")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # One that is cancelled before it has begun does not close by itself.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _attend(self, streams: Streams) -> None:
         """Let a client in or not, serve it until it goes, and close."""

@@ -61,6 +61,7 @@ class Site:
     started_at: datetime | None = None
     _counters: _Counters = field(default_factory=_Counters)
     _counted_until: datetime | None = None
+    _frozen: "HouseSample | None" = None
 
     @property
     def leader(self) -> Inverter:
@@ -81,7 +82,7 @@ class Site:
         if inverter is None:
             return None
         at = min(now, self.faults.frozen_at or now)
-        sample = self.meter.sample(at)
+        sample = self._sample(at)
         self._count(sample, at)
         image = registers.identity(inverter.model, inverter.serial, unit) | self._inverter(inverter, sample)
         modules, shift = registers.synergy(inverter.synergy_units)
@@ -89,6 +90,14 @@ class Site:
         if inverter is self.leader:
             image |= self._meters(sample, shift) | self._battery(sample, now)
         return image
+
+    def _sample(self, at: datetime) -> "HouseSample | None":
+        """Return the powers, which stand still while the knob says so: also those of the moment just begun."""
+        if self.faults.frozen_at is None:
+            self._frozen = None
+            return self.meter.sample(at)
+        self._frozen = self._frozen or self.meter.sample(at)
+        return self._frozen
 
     def _inverter(self, inverter: Inverter, sample: "HouseSample | None") -> Image:
         lifetime_wh = self._counters.of(inverter.serial)
@@ -100,14 +109,17 @@ class Site:
         return registers.inverter(
             inverter.phases,
             ac_w=ac_w,
-            dc_w=ac_w / EFFICIENCY if ac_w > 0 else ac_w * EFFICIENCY,
+            dc_w=inverter.share * sample.pv_w / EFFICIENCY - self._battery_w(inverter, sample),
             lifetime_wh=lifetime_wh,
             status=_status(inverter, sample, ac_w),
         )
 
     def _ac_w(self, inverter: Inverter, sample: "HouseSample") -> float:
-        battery_w = sample.battery_w or 0.0 if inverter is self.leader and self._has_battery(sample) else 0.0
-        return inverter.share * sample.pv_w - battery_w
+        return inverter.share * sample.pv_w - self._battery_w(inverter, sample)
+
+    def _battery_w(self, inverter: Inverter, sample: "HouseSample") -> float:
+        """Return what charges a battery at this inverter, on its DC side."""
+        return sample.battery_w or 0.0 if inverter is self.leader and self._has_battery(sample) else 0.0
 
     def _has_battery(self, sample: "HouseSample | None") -> bool:
         if self.hardware.battery is None:
