@@ -28,6 +28,7 @@ from pvcharge.sim.car import Car
 from pvcharge.sim.house import House
 from pvcharge.sim.solaredge import SolarEdgeServer
 from pvcharge.sim.solaredge.limits import SolarEdgeLimits
+from pvcharge.sim.solaredge_modbus import ModbusServer
 from pvcharge.sim.wattpilot import WattpilotBox, WattpilotServer
 from pvcharge.tasks.feed import Event
 from tasks.fakes import RecordingFeed
@@ -38,6 +39,7 @@ PAST_S = 3600.0
 STEP_S = 5.0
 LATE_MORNING = datetime(2026, 6, 15, 9, tzinfo=UTC)
 RHYTHM = 5  # readings
+MODBUS_TIMEOUT_S = 0.1  # real seconds
 PATIENCE_S = 15.0  # real seconds; only a test that fails takes so long
 
 E = TypeVar("E", bound=Event)
@@ -91,6 +93,7 @@ class Home:
         inverter: keys of the `[[inverter]]` table besides the usual ones.
         charger: keys of the `[charger]` table besides the usual ones.
         api: which API of the cloud is read.
+        modbus: whether the inverter is read in the house, too.
         speed: of the clock.
     """
 
@@ -101,6 +104,7 @@ class Home:
         inverter: dict[str, Any] | None = None,
         charger: dict[str, Any] | None = None,
         api: Literal["v1", "v2"] = "v2",
+        modbus: bool = False,
         speed: float = 600.0,
     ) -> None:
         self.clock: Clock = FastClock(LATE_MORNING, speed)
@@ -121,6 +125,7 @@ class Home:
             limits=SolarEdgeLimits(calls_per_month=1_000_000, v1_calls_per_day=100_000),
         )
         self.server = WattpilotServer(self.box, password=PASSWORD, clock=self.clock)
+        self.modbus = ModbusServer(self.house, clock=self.clock) if modbus else None
         self._state_dir = state_dir
         self._api = api
         self._inverter, self._charger = inverter or {}, charger or {}
@@ -130,9 +135,10 @@ class Home:
     async def running(self) -> AsyncIterator["Home"]:
         """Run everything for as long as the context lasts; the car is plugged in and the sun shines."""
         async with AsyncExitStack() as stack:
-            for server in (self.cloud, self.server):
-                await server.start()
-                stack.push_async_callback(server.aclose)
+            for server in (self.cloud, self.server, self.modbus):
+                if server is not None:
+                    await server.start()
+                    stack.push_async_callback(server.aclose)
             self.box.plug(self.car)
             self.app = App(config.build(self.tables(), Path("home")), self.clock)
             self.app.feed = self.feed
@@ -170,11 +176,23 @@ class Home:
             "password": PASSWORD,
         }
         inverter |= self._inverter
+        inverters = [{key: value for key, value in inverter.items() if value is not None}]
+        if self.modbus is not None:
+            inverters.insert(0, self._modbus_table(self.modbus))
         return {
             "state_dir": str(self._state_dir),
             "site": {"name": "home", "latitude": 48.2, "longitude": 16.4, "timezone": "Europe/Vienna"},
-            "inverter": [{key: value for key, value in inverter.items() if value is not None}],
+            "inverter": inverters,
             "charger": charger | self._charger,
+        }
+
+    @staticmethod
+    def _modbus_table(server: ModbusServer) -> dict[str, Any]:
+        return {
+            "driver": "solaredge_modbus",
+            "host": server.host,
+            "port": server.port,
+            "request_timeout_s": MODBUS_TIMEOUT_S,
         }
 
     async def log_in(self) -> None:
@@ -250,6 +268,12 @@ class Home:
         """Whether a device is well."""
         health = self.feed.health(name)
         return bool(health) and health[-1].ok
+
+    @property
+    def source(self) -> str | None:
+        """Whose readings are followed."""
+        decision = self._newest(Decision)
+        return decision.source if decision else None
 
     @property
     def readings(self) -> int:

@@ -92,7 +92,7 @@ class Site:
         return image
 
     def _sample(self, at: datetime) -> "HouseSample | None":
-        """Return the powers, which stand still while the knob says so: also those of the moment just begun."""
+        """Return the powers; while the knob says so they stand still, also those of the moment just begun."""
         if self.faults.frozen_at is None:
             self._frozen = None
             return self.meter.sample(at)
