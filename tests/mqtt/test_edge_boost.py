@@ -13,7 +13,8 @@ from pvcharge.model import LimitsCommand, Mode, ModeCommand
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.commands import Command
 from pvcharge.mqtt.edge_boost import EdgeBoost
-from pvcharge.mqtt.payloads import PayloadError, decode_boost, encode_boost
+from pvcharge.mqtt.payloads import decode_boost, encode_boost
+from pvcharge.mqtt.wire import PayloadError
 
 pytestmark = pytest.mark.looptime
 

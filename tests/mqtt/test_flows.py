@@ -13,7 +13,8 @@ from mqtt.far_ends import NOON, SITE, FakePeer, ManualClock, RecordingBus, flows
 from pvcharge.model import PowerFlow
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.flows import AHEAD_S, FlowListener
-from pvcharge.mqtt.payloads import PayloadError, decode_flow, decode_refusal, encode_flow
+from pvcharge.mqtt.payloads import decode_flow, decode_refusal, encode_flow
+from pvcharge.mqtt.wire import PayloadError
 
 SKEWS_S = [-600.0, 0.0, 600.0]
 

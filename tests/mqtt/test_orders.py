@@ -25,7 +25,8 @@ from pvcharge.mqtt.orders import (
     decode_orders,
     encode_orders,
 )
-from pvcharge.mqtt.payloads import PayloadError, decode_refusal
+from pvcharge.mqtt.payloads import decode_refusal
+from pvcharge.mqtt.wire import PayloadError
 
 pytestmark = pytest.mark.looptime
 

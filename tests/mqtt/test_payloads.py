@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from mqtt.far_ends import NOON, flows, leases, make_lease, make_status, spoiled, statuses
 from pvcharge.model import ChargerStatus, Lease, PowerFlow, Setpoint
 from pvcharge.mqtt.payloads import (
-    MAX_BYTES,
-    PayloadError,
     decode_flow,
     decode_lease,
     decode_refusal,
@@ -25,6 +23,7 @@ from pvcharge.mqtt.payloads import (
     encode_refusal,
     encode_status,
 )
+from pvcharge.mqtt.wire import MAX_BYTES, PayloadError
 
 LEASE = encode_lease(make_lease())
 STATUS = encode_status(make_status(changed_by_hand_at=NOON, session_wh=1.0))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mqtt.far_ends import NOON, make_status
 from pvcharge.control import Controller, ControlSettings
 from pvcharge.model import Mode, ModeCommand
-from pvcharge.mqtt.payloads import PayloadError, parse_boost, parse_mode
+from pvcharge.mqtt.payloads import parse_boost, parse_mode
+from pvcharge.mqtt.wire import PayloadError
 
 PARSERS: list[Callable[[bytes], ModeCommand]] = [lambda payload: parse_boost(payload, NOON), parse_mode]
 

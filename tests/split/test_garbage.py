@@ -19,6 +19,7 @@ from pvcharge.mqtt.heartbeat import Beat, Echo
 from pvcharge.mqtt.orders import Orders, decode_orders, encode_orders
 from pvcharge.mqtt.peer import seq_at
 from pvcharge.mqtt.topics import ERROR, TOPICS, Party
+from pvcharge.mqtt.wire import PayloadError
 from pvcharge.tasks.charger_task import OnSilence
 from split.house import FULL, SITE, START, House, live
 from support.fake_bus import text_of
@@ -32,7 +33,7 @@ def refused_by(decode: Callable[[bytes], Any]) -> Callable[[bytes], bool]:
     """Return a filter of what is really garbage there."""
 
     def is_garbage(payload: bytes) -> bool:
-        with suppress(payloads.PayloadError):
+        with suppress(PayloadError):
             decode(payload)
             return False
         return True

@@ -16,9 +16,10 @@ from pvcharge.mqtt import topics
 from pvcharge.mqtt.acl import acl
 from pvcharge.mqtt.bus import Message
 from pvcharge.mqtt.link import Link
-from pvcharge.mqtt.payloads import PayloadError, decode_lease, decode_status
+from pvcharge.mqtt.payloads import decode_lease, decode_status
 from pvcharge.mqtt.settings import MqttSettings
 from pvcharge.mqtt.topics import TOPICS, Namespace
+from pvcharge.mqtt.wire import PayloadError
 
 USERS = {"edge": f"edge-{SITE}", "cloud": f"cloud-{SITE}"}
 HOME_ASSISTANT, WATCHER = "homeassistant", "demo"

@@ -21,11 +21,12 @@ from pvcharge.mqtt.bus import Bus, Message
 from pvcharge.mqtt.errors import Refusals
 from pvcharge.mqtt.heartbeat import PERIOD_S, PERIODS
 from pvcharge.mqtt.local_boost import LocalBoost
-from pvcharge.mqtt.payloads import RefusedError, decode_lease, parse_boost
+from pvcharge.mqtt.payloads import decode_lease, parse_boost
 from pvcharge.mqtt.peer import Peer, own_time, time_of
 from pvcharge.mqtt.topics import Namespace
 from pvcharge.mqtt.uplink import Uplink
 from pvcharge.mqtt.waits import set_within
+from pvcharge.mqtt.wire import RefusedError
 
 LOOK_S = 1.0  # between two looks at what is due
 AHEAD_S = 2.0  # that a setpoint may seem to come from the future; clocks are not known better

@@ -7,8 +7,9 @@ from pvcharge.model import Clock, LimitsCommand, ModeCommand
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.bus import Bus, Message
 from pvcharge.mqtt.errors import Refusals
-from pvcharge.mqtt.payloads import PayloadError, RefusedError, parse_boost, parse_mode
+from pvcharge.mqtt.payloads import parse_boost, parse_mode
 from pvcharge.mqtt.topics import Namespace, Topic
+from pvcharge.mqtt.wire import PayloadError, RefusedError
 
 Command = ModeCommand | LimitsCommand
 

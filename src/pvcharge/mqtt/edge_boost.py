@@ -12,10 +12,11 @@ from pvcharge.mqtt.attention import Attention
 from pvcharge.mqtt.bus import Bus, Message
 from pvcharge.mqtt.commands import Command
 from pvcharge.mqtt.errors import Refusals
-from pvcharge.mqtt.payloads import PayloadError, decode_boost
+from pvcharge.mqtt.payloads import decode_boost
 from pvcharge.mqtt.peer import Peer, own_time
 from pvcharge.mqtt.topics import Namespace
 from pvcharge.mqtt.waits import set_within
+from pvcharge.mqtt.wire import PayloadError
 
 LOOK_S = 2.0  # the edge may be alive for a while before its skew is known
 

@@ -6,8 +6,9 @@ import structlog
 
 from pvcharge.model import Clock
 from pvcharge.mqtt.bus import Bus
-from pvcharge.mqtt.payloads import RefusedError, encode_refusal
+from pvcharge.mqtt.payloads import encode_refusal
 from pvcharge.mqtt.topics import Namespace, Topic
+from pvcharge.mqtt.wire import RefusedError
 
 log = structlog.get_logger(__name__)
 

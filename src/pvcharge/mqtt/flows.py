@@ -8,9 +8,10 @@ from pvcharge.model import Clock, PowerFlow
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.bus import Bus, Message
 from pvcharge.mqtt.errors import Refusals
-from pvcharge.mqtt.payloads import RefusedError, decode_flow
+from pvcharge.mqtt.payloads import decode_flow
 from pvcharge.mqtt.peer import Peer, own_time
 from pvcharge.mqtt.topics import Namespace
+from pvcharge.mqtt.wire import RefusedError
 
 AHEAD_S = 2.0  # that a reading may seem to come from the future; clocks are not known better
 

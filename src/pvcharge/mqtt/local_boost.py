@@ -9,8 +9,9 @@ import structlog
 from pvcharge.model import Clock, ModeCommand
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.bus import Bus, Message
-from pvcharge.mqtt.payloads import PayloadError, decode_boost, encode_boost
+from pvcharge.mqtt.payloads import decode_boost, encode_boost
 from pvcharge.mqtt.topics import Namespace
+from pvcharge.mqtt.wire import PayloadError
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,9 @@ from typing import Any
 from pvcharge.model import Mode
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.bus import Bus, Message
-from pvcharge.mqtt.payloads import PayloadError, decode_refusal
+from pvcharge.mqtt.payloads import decode_refusal
 from pvcharge.mqtt.topics import Namespace, Topic
+from pvcharge.mqtt.wire import PayloadError
 
 ANSWER_S = 10.0  # real seconds from the start of the connection
 

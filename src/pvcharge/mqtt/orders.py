@@ -1,32 +1,25 @@
 """What the cloud wants to be done while it is silent: published by it, kept and obeyed by the edge."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue
 
 from pvcharge.model import Clock, Decision, LimitsCommand, Mode, ModeCommand
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.attention import Attention
 from pvcharge.mqtt.bus import Bus, Message
 from pvcharge.mqtt.errors import Refusals
-from pvcharge.mqtt.payloads import MAX_BYTES, VERSION, PayloadError
 from pvcharge.mqtt.peer import Peer, own_time
 from pvcharge.mqtt.topics import Namespace
 from pvcharge.mqtt.waits import set_within
+from pvcharge.mqtt.wire import Payload, PayloadError, Time, decode, encode
 
 LOOK_S = 2.0  # the cloud may be alive for a while before its skew is known
 AGAIN_S = 10.0  # after a broker did not take the orders
-_SHOWN = 60  # characters of a foreign text in a message of ours
-
-_FIRST, _LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-_Time = Annotated[
-    AwareDatetime, Field(ge=_FIRST, le=_LAST), AfterValidator(lambda time: time.astimezone(UTC))
-]
 _Amps = Annotated[int, Field(ge=1, le=1000)]
 
 
@@ -53,14 +46,11 @@ class Orders:
     max_current_a: int
 
 
-class _Orders(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
-
-    v: Annotated[int, Field(ge=VERSION, le=VERSION)]
-    at: _Time
+class _Orders(Payload):
+    at: Time
     control: dict[str, JsonValue]
     mode: Mode
-    until: _Time | None
+    until: Time | None
     mode_after: Mode
     min_current_a: _Amps
     max_current_a: _Amps
@@ -68,7 +58,7 @@ class _Orders(BaseModel):
 
 def encode_orders(orders: Orders) -> str:
     """Return the payload of `cloud/orders`."""
-    return json.dumps({"v": VERSION, **asdict(orders)}, default=datetime.isoformat, allow_nan=False)
+    return encode(asdict(orders))
 
 
 def decode_orders(payload: bytes) -> Orders:
@@ -77,21 +67,7 @@ def decode_orders(payload: bytes) -> Orders:
     Raises:
         PayloadError: it is none.
     """
-    if len(payload) > MAX_BYTES:
-        raise PayloadError(f"{len(payload)} bytes are more than {MAX_BYTES}")
-    try:
-        wire = _Orders.model_validate_json(payload)
-    except ValidationError as error:
-        raise PayloadError(_first_problem(error)) from None
-    return Orders(**{name: value for name, value in wire if name != "v"})
-
-
-def _first_problem(error: ValidationError) -> str:
-    """Put the first problem into words: a wrong version if there is one, for it explains all others."""
-    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    shown = ascii(place if len(place) <= _SHOWN else f"{place[:_SHOWN]}…")
-    return f"{shown}: {problem['msg']}" if place else problem["msg"]
+    return Orders(**decode(_Orders, payload).values())
 
 
 class OrdersPublisher:

@@ -5,77 +5,47 @@ always written, unknown ones are refused, and times are converted to UTC. Only k
 does not write may be missing, so that a cloud can be updated before its edge.
 """
 
-import json
 import re
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, TypeVar
+from datetime import datetime, timedelta
+from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field
 
 from pvcharge.model import ChargerState, ChargerStatus, Lease, Mode, ModeCommand, PowerFlow, Setpoint
 from pvcharge.mqtt.peer import seq_at
+from pvcharge.mqtt.wire import (
+    FIRST,
+    LAST,
+    Payload,
+    PayloadError,
+    Strict,
+    Time,
+    check_length,
+    decode,
+    encode,
+    shown,
+)
 
-VERSION = 1
-MAX_BYTES = 8 * 1024
 MAX_LEASE_S = 3600.0
 MAX_BOOST_MIN = 24 * 60
 MAX_RANK = 1000
 
-_SHOWN = 60  # characters of a foreign text in a message of ours
 _MINUTES = re.compile(r"[0-9]{1,4}")
 
-
-class RefusedError(ValueError):
-    """A message that changes nothing; the text says why, fit to be sent back.
-
-    Args:
-        kind: what sort of refusal, since only the first of a sort is logged.
-        message: why.
-    """
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-class PayloadError(RefusedError):
-    """A message is not what its topic asks for; the text says where."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("payload", message)
-
-
-# Wide enough for any house, and narrow enough that no sum or shift of them can overflow.
-_FIRST, _LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-_Time = Annotated[
-    AwareDatetime, Field(ge=_FIRST, le=_LAST), AfterValidator(lambda time: time.astimezone(UTC))
-]
 _Power = Annotated[float, Field(ge=-1e7, le=1e7)]
 _Energy = Annotated[float, Field(ge=0, le=1e12)]
 _Amps = Annotated[int, Field(ge=0, le=1000)]
 _Phases = Annotated[int, Field(ge=0, le=3)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class _Payload(_Strict):
-    v: Annotated[int, Field(ge=VERSION, le=VERSION)]
-
-    def values(self) -> dict[str, Any]:
-        """Return the fields by name, without the version."""
-        return {name: value for name, value in self if name != "v"}
-
-
-class _Setpoint(_Strict):
+class _Setpoint(Strict):
     phases: _Phases
     current_a: _Amps
 
 
-class _Status(_Payload):
-    at: _Time
+class _Status(Payload):
+    at: Time
     state: ChargerState
     power_w: _Power
     phases: _Phases
@@ -85,13 +55,13 @@ class _Status(_Payload):
     max_current_a: _Amps | None
     session_wh: _Energy | None
     total_wh: _Energy | None
-    changed_by_hand_at: _Time | None
+    changed_by_hand_at: Time | None
     fault: Annotated[str, Field(max_length=500)] | None
 
 
-class _Flow(_Payload):
-    start: _Time
-    end: _Time
+class _Flow(Payload):
+    start: Time
+    end: Time
     pv_w: _Power | None
     grid_w: _Power | None
     battery_w: _Power | None
@@ -102,28 +72,28 @@ class _Flow(_Payload):
     limited: bool = False
 
 
-class _Lease(_Payload):
-    seq: Annotated[int, Field(ge=seq_at(_FIRST), le=seq_at(_LAST))]
-    at: _Time
+class _Lease(Payload):
+    seq: Annotated[int, Field(ge=seq_at(FIRST), le=seq_at(LAST))]
+    at: Time
     lease_s: Annotated[float, Field(gt=0, le=MAX_LEASE_S)]
     phases: _Phases
     current_a: _Amps
-    hand_known_at: _Time | None
+    hand_known_at: Time | None
 
 
-class _Boost(_Payload):
-    at: _Time
-    until: _Time | None
+class _Boost(Payload):
+    at: Time
+    until: Time | None
 
 
-class _Refusal(_Payload):
-    at: _Time
+class _Refusal(Payload):
+    at: Time
     error: Annotated[str, Field(max_length=1000)]
 
 
 def encode_status(status: ChargerStatus) -> str:
     """Return the payload of `edge/charger`."""
-    return _encode(asdict(status))
+    return encode(asdict(status))
 
 
 def decode_status(payload: bytes) -> ChargerStatus:
@@ -132,12 +102,12 @@ def decode_status(payload: bytes) -> ChargerStatus:
     Raises:
         PayloadError: it is none.
     """
-    return ChargerStatus(**_decode(_Status, payload).values())
+    return ChargerStatus(**decode(_Status, payload).values())
 
 
 def encode_flow(flow: PowerFlow) -> str:
     """Return the payload of `edge/flow`."""
-    return _encode(asdict(flow))
+    return encode(asdict(flow))
 
 
 def decode_flow(payload: bytes) -> PowerFlow:
@@ -146,7 +116,7 @@ def decode_flow(payload: bytes) -> PowerFlow:
     Raises:
         PayloadError: it is none.
     """
-    values = _decode(_Flow, payload).values()
+    values = decode(_Flow, payload).values()
     try:
         return PowerFlow(**values)
     except ValueError:
@@ -155,7 +125,7 @@ def decode_flow(payload: bytes) -> PowerFlow:
 
 def encode_lease(lease: Lease) -> str:
     """Return the payload of `cloud/setpoint`; for its `seq` see `pvcharge.mqtt.peer.seq_at`."""
-    return _encode(
+    return encode(
         {
             "seq": lease.seq,
             "at": lease.at,
@@ -172,7 +142,7 @@ def decode_lease(payload: bytes) -> Lease:
     Raises:
         PayloadError: it is none, or no such setpoint exists.
     """
-    wire = _decode(_Lease, payload)
+    wire = decode(_Lease, payload)
     try:
         setpoint = Setpoint(wire.phases, wire.current_a)
     except ValueError as error:
@@ -182,7 +152,7 @@ def decode_lease(payload: bytes) -> Lease:
 
 def encode_boost(at: datetime, boost: ModeCommand) -> str:
     """Return the payload of `edge/boost`: a boost commanded at this time; `OFF` is one that ended then."""
-    return _encode({"at": at, "until": boost.until})
+    return encode({"at": at, "until": boost.until})
 
 
 def decode_boost(payload: bytes) -> tuple[datetime, ModeCommand]:
@@ -191,13 +161,13 @@ def decode_boost(payload: bytes) -> tuple[datetime, ModeCommand]:
     Raises:
         PayloadError: it is none.
     """
-    wire = _decode(_Boost, payload)
+    wire = decode(_Boost, payload)
     return wire.at, ModeCommand(Mode.BOOST, wire.until)
 
 
 def encode_refusal(at: datetime, error: str) -> str:
     """Return the payload of a topic's `/error`: what was wrong with a payload there."""
-    return _encode({"at": at, "error": error})
+    return encode({"at": at, "error": error})
 
 
 def decode_refusal(payload: bytes) -> str:
@@ -206,7 +176,7 @@ def decode_refusal(payload: bytes) -> str:
     Raises:
         PayloadError: it is no such payload.
     """
-    return _decode(_Refusal, payload).error
+    return decode(_Refusal, payload).error
 
 
 def parse_boost(payload: bytes, now: datetime) -> ModeCommand:
@@ -224,7 +194,7 @@ def parse_boost(payload: bytes, now: datetime) -> ModeCommand:
     if word == "off":
         return ModeCommand(Mode.BOOST, until=now)
     if not _MINUTES.fullmatch(word) or not 0 < int(word) <= MAX_BOOST_MIN:
-        raise PayloadError(f"{_shown(word)} is neither ON nor OFF nor minutes from 1 to {MAX_BOOST_MIN}")
+        raise PayloadError(f"{shown(word)} is neither ON nor OFF nor minutes from 1 to {MAX_BOOST_MIN}")
     return ModeCommand(Mode.BOOST, until=now + timedelta(minutes=int(word)))
 
 
@@ -238,44 +208,12 @@ def parse_mode(payload: bytes) -> ModeCommand:
     try:
         return ModeCommand(Mode(word))
     except ValueError:
-        raise PayloadError(f"{_shown(word)} is none of {', '.join(Mode)}") from None
-
-
-def _encode(values: dict[str, Any]) -> str:
-    return json.dumps({"v": VERSION, **values}, default=datetime.isoformat, allow_nan=False)
-
-
-P = TypeVar("P", bound=_Payload)
-
-
-def _decode(kind: type[P], payload: bytes) -> P:
-    _check_length(payload)
-    try:
-        return kind.model_validate_json(payload)
-    except ValidationError as error:
-        raise PayloadError(_first_problem(error)) from None
-
-
-def _first_problem(error: ValidationError) -> str:
-    """Put the first problem into words: a wrong version if there is one, for it explains all others."""
-    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    return f"{_shown(place)}: {problem['msg']}" if place else problem["msg"]
+        raise PayloadError(f"{shown(word)} is none of {', '.join(Mode)}") from None
 
 
 def _word(payload: bytes) -> str:
-    _check_length(payload)
+    check_length(payload)
     try:
         return payload.decode().strip().lower()
     except UnicodeDecodeError:
         raise PayloadError("no UTF-8 text") from None
-
-
-def _check_length(payload: bytes) -> None:
-    if len(payload) > MAX_BYTES:
-        raise PayloadError(f"{len(payload)} bytes are more than {MAX_BYTES}")
-
-
-def _shown(text: str) -> str:
-    """Return a foreign text short and on one line."""
-    return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")

@@ -12,10 +12,11 @@ from pvcharge.model import ChargerStatus, Clock, Lease, Setpoint
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.bus import Bus, Message
 from pvcharge.mqtt.errors import Refusals, Repeats
-from pvcharge.mqtt.payloads import PayloadError, decode_refusal, decode_status, encode_lease
+from pvcharge.mqtt.payloads import decode_refusal, decode_status, encode_lease
 from pvcharge.mqtt.peer import STATUS_GOOD_S, Peer, own_time, seq_at
 from pvcharge.mqtt.topics import Namespace
 from pvcharge.mqtt.waits import set_within
+from pvcharge.mqtt.wire import PayloadError
 
 log = structlog.get_logger(__name__)
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterable, Iterator, Sequence
 from pvcharge.model import Clock, LimitsCommand, Mode, ModeCommand
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.bus import Bus
-from pvcharge.mqtt.payloads import VERSION
 from pvcharge.mqtt.topics import Namespace, Topic
 from pvcharge.mqtt.waits import set_within
+from pvcharge.mqtt.wire import VERSION
 from pvcharge.values import Snapshot, SnapshotKeeper, Value, read
 
 LEAST_S = 1.0  # between two states that differ in nothing but measurements

@@ -1,7 +1,6 @@
 """Feeds the controller with what comes in, asks it what to do, and leases the answer to the charger task."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import structlog
 
@@ -17,10 +16,10 @@ from pvcharge.model import (
     Mode,
     ModeCommand,
     PowerFlow,
-    Reason,
 )
 from pvcharge.tasks.doubts import Doubts
 from pvcharge.tasks.feed import Feed
+from pvcharge.tasks.leasing import Leasing
 from pvcharge.tasks.queues import Inbox, Latest, first_of
 
 log = structlog.get_logger(__name__)
@@ -58,15 +57,13 @@ class ControlLoop:
         self._controller = controller
         self._clock = clock
         self._inbox = inbox
-        self._leases = leases
+        self._leasing = Leasing(leases, feed, lease_s)
         self._demands = demands
         self._feed = feed
-        self._lease_s = lease_s
         self._progressed = progressed
         self._doubts = Doubts(clock, feed)
         self._status: ChargerStatus | None = None  # as heard last
         self._decided: Decision | None = None
-        self._seq = 0  # of the last lease
 
     async def run(self) -> None:
         """Decide until cancelled."""
@@ -108,21 +105,20 @@ class ControlLoop:
         decision = self._controller.decide(self._clock.now())
         before, self._decided = self._decided, decision
         self._feed.publish(decision)
-        if before is None or (before.setpoint, before.reason) != (decision.setpoint, decision.reason):
+        if before is None or _gist(before) != _gist(decision):
             log.info(
                 "decided",
                 setpoint=str(decision.setpoint),
                 reason=decision.reason.value,
                 mode=decision.mode.value,
+                source=decision.source,
                 surplus_w=None if decision.surplus_w is None else round(decision.surplus_w),
                 reading_age_s=None if decision.reading_age_s is None else round(decision.reading_age_s),
             )
         self._doubts.tell(self._controller.doubts)
         self._tell_demand(decision.mode)
-        if decision.reason is Reason.BY_HAND:
-            self._revoke()
-        elif decision.binding:
-            self._renew(decision)
+        by_hand = self._status.changed_by_hand_at if self._status else None
+        self._leasing.carry_out(decision, by_hand)
 
     def _tell_demand(self, mode: Mode) -> None:
         if self._status is None:
@@ -134,23 +130,7 @@ class ControlLoop:
         for mailbox in self._demands:
             mailbox.update(demand)
 
-    def _renew(self, decision: Decision) -> None:
-        last = self._leases.value
-        by_hand = self._status.changed_by_hand_at if self._status else None
-        expires = decision.at + timedelta(seconds=self._lease_s)
-        if decision.boost_until is not None:  # whoever boosts when we have died shall stop then
-            expires = min(expires, decision.boost_until)
-        if last is not None and (last.setpoint, last.hand_known_at) == (decision.setpoint, by_hand):
-            held_s, gained_s = decision.at - last.at, expires - last.expires  # more than held after a boost
-            if max(held_s, abs(gained_s)).total_seconds() < self._lease_s / 3:
-                return
-        self._seq += 1
-        duration_s = (expires - decision.at).total_seconds()
-        lease = Lease(self._seq, decision.at, duration_s, decision.setpoint, by_hand)
-        self._leases.put(lease)
-        self._feed.publish(lease)
 
-    def _revoke(self) -> None:
-        """Take back the last lease: left to run out, it would look like the silence of a dead controller."""
-        if self._leases.value is not None:
-            self._leases.put(None)
+def _gist(decision: Decision) -> tuple[object, ...]:
+    """Return what is worth a line in the log when it changes."""
+    return decision.setpoint, decision.reason, decision.source

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -12,14 +12,13 @@ from pvcharge.model import (
     ChargerState,
     ChargerStatus,
     Clock,
-    Decision,
     Lease,
     Mode,
     ModeCommand,
     PowerFlow,
-    Reason,
 )
 from pvcharge.tasks.feed import Feed
+from pvcharge.tasks.leasing import Leasing
 from pvcharge.tasks.orders_store import Orders, same_time
 from pvcharge.tasks.queues import Latest, first_of
 
@@ -61,6 +60,7 @@ class StandIn:
         self._leases = leases
         self._feed = feed
         self._lease_s = lease_s
+        self._leasing = Leasing(leases, feed, lease_s)
         self._heard = heard
         self._controller = Controller(own)
         self._mode = self._mode_after = own.mode  # as commanded; the first may be a boost
@@ -72,7 +72,6 @@ class StandIn:
         self._followed: Lease | None = None  # the last lease of somebody else
         self._leads = False
         self._took_over = False  # from the cloud; a boost in between is no return of it
-        self._seq = 0  # of our last lease
         self._news = asyncio.Event()
 
     # --- inputs ---
@@ -190,31 +189,8 @@ class StandIn:
         self._take_over()
         self._leads = True
         self._feed.publish(decision)
-        if decision.reason is Reason.BY_HAND:
-            self._revoke()
-        elif decision.binding:
-            self._renew(decision)
-
-    def _renew(self, decision: Decision) -> None:
-        expires = decision.at + timedelta(seconds=self._lease_s)
-        if decision.boost_until is not None:  # whoever boosts when we have died shall stop then
-            expires = min(expires, decision.boost_until)
         by_hand = self._status.changed_by_hand_at if self._status else None
-        last = self._leases.value
-        if last is not None and (last.setpoint, last.hand_known_at) == (decision.setpoint, by_hand):
-            gained_s = (expires - last.expires).total_seconds()
-            if abs(gained_s) < self._lease_s / 3:
-                return
-        self._seq += 1
-        duration_s = (expires - decision.at).total_seconds()
-        lease = Lease(self._seq, decision.at, duration_s, decision.setpoint, by_hand)
-        self._leases.put(lease)
-        self._feed.publish(lease)
-
-    def _revoke(self) -> None:
-        """Take back the last lease: left to run out, it would look like the silence of a dead controller."""
-        if self._leases.value is not None:
-            self._leases.put(None)
+        self._leasing.carry_out(decision, by_hand)
 
     def _take_over(self) -> None:
         if not self._took_over:
