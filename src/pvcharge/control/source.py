@@ -1,0 +1,99 @@
+"""One source of readings: whether it is there, whether it can be true, and what it tells of the surplus."""
+
+from math import inf
+
+from pvcharge.control.freshness import Age, Freshness
+from pvcharge.control.hidden import HiddenSurplus
+from pvcharge.control.plausibility import Plausibility
+from pvcharge.control.response import Response
+from pvcharge.model import Distrust, PowerFlow
+
+RETURNED = 3  # so many instants prove that a source is back; of means each one does
+MOVING_W = 150.0  # the charger's power moves if it may have been anything within more than this
+STEADY_S = 60.0  # what the house drew longer ago says nothing
+FIRST_INSTANT_S = 5.0  # the time an instant stands for while the rhythm is unknown
+GAIN_TOLERANCE = 0.5  # what noise never did to a right meter's gain of 1
+NO_GAIN = 0.25
+HARMLESS = (None, Distrust.CONTRADICTED)  # nobody knows which of the two is wrong
+
+
+class Source:
+    """One source, as far as it has been heard; times are seconds of the epoch."""
+
+    def __init__(self, name: str, rank: int) -> None:
+        self.name = name
+        self.rank = rank
+        self.freshness = Freshness()
+        self.plausibility = Plausibility()
+        self.hidden = HiddenSurplus()
+        self.response = Response()
+        self.heard_s = -inf  # end of its newest reading, usable or not
+        self.end_s = -inf  # of its newest usable reading
+        self.measured_w: float | None = None  # the surplus of its newest usable reading
+        self.incomplete = False
+        self._returned = 0  # readings since it was stale
+        self._house_w, self._house_s = 0.0, -inf  # what the rest of the house drew, and when
+
+    @property
+    def doubt(self) -> Distrust | None:
+        """Why its readings cannot be true, by what others tell, else by how they answer the charger."""
+        return self.plausibility.doubt or _doubt_of(self.response.gain)
+
+    @property
+    def usable(self) -> bool:
+        """Whether its readings may be followed at all."""
+        return self.doubt in HARMLESS
+
+    @property
+    def surplus_w(self) -> float | None:
+        """The surplus by its newest usable reading."""
+        return None if self.measured_w is None else self.hidden.estimate_w(self.measured_w)
+
+    def count(self, flow: PowerFlow) -> None:
+        """Count a reading towards the proof that the source is back."""
+        self._returned += RETURNED if flow.span_s else 1
+
+    def age(self, now_s: float) -> Age:
+        """Return what its newest reading is good for now."""
+        age = self.freshness.state(now_s)
+        if age is Age.STALE:
+            self._returned = 0
+        return age
+
+    @property
+    def is_back(self) -> bool:
+        """Whether it has told enough since it was stale."""
+        return self._returned >= RETURNED
+
+    def steady_w(self, at_s: float, total_w: float, charger_w: float, range_w: tuple[float, float]) -> float:
+        """Return the charger's power behind a reading with which the house goes on most steadily.
+
+        While the charger moves, meter and charger do not tell of quite the same moment, and what is only a
+        difference in time would look like a change of the surplus.
+
+        Args:
+            at_s: when it was taken.
+            total_w: grid power, and production where it is told.
+            charger_w: the power as the charger told it.
+            range_w: within which the charger's power may have been.
+        """
+        lowest_w, highest_w = range_w
+        if highest_w - lowest_w > MOVING_W and at_s - self._house_s <= STEADY_S:
+            charger_w = min(max(total_w - self._house_w, lowest_w), highest_w)
+        self._house_w, self._house_s = total_w - charger_w, at_s
+        return charger_w
+
+    def stands_for_s(self, start_s: float, end_s: float, since_s: float) -> float:
+        """Return for how long a reading tells the surplus: its interval, or since the instant before."""
+        if start_s < end_s:
+            return min(end_s - start_s, end_s - since_s)
+        return FIRST_INSTANT_S if since_s == -inf else min(end_s - since_s, 2 * self.freshness.cadence_s)
+
+
+def _doubt_of(gain: float | None) -> Distrust | None:
+    """Return what a meter is suspected of whose grid power moves so much for each W of the charger."""
+    if gain is None or abs(gain - 1.0) <= GAIN_TOLERANCE:
+        return None
+    if gain <= -GAIN_TOLERANCE:
+        return Distrust.BACKWARDS
+    return Distrust.OTHER_METER if abs(gain) <= NO_GAIN else Distrust.SCALED
