@@ -9,6 +9,7 @@ from pvcharge.model import Decision
 from pvcharge.sim.chargepoint import ChargePoint
 from pvcharge.sim.feed import Feed, Source
 from pvcharge.sim.house import House, Profile
+from pvcharge.yardsticks import Rule
 
 STEP_S = 5.0
 SUN_UP_W = 50.0  # unless it is known better, the car is plugged in while the roof gives more than this
@@ -73,6 +74,7 @@ class Simulation:
         settings: the controller's.
         seed: of the source's delays.
         plugged: when a car is there, in order; None = one that is never full, while the sun is up.
+        rule: what decides instead of the controller.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Simulation:
         *,
         seed: int = 1,
         plugged: Sequence[Visit] | None = None,
+        rule: Rule | None = None,
     ) -> None:
         self._profile = profile
         self._visits = None if plugged is None else list(reversed(plugged))  # the next one last
@@ -95,7 +98,7 @@ class Simulation:
             profile, start=start, charger_w=lambda: self._charger.power_w, step_s=STEP_S, keep_s=KEEP_S
         )
         self._feed = Feed(source, self._house, start=start, seed=seed)
-        self._controller = Controller(settings)
+        self._controller: Rule = rule or Controller(settings)
         self._visit: Visit | None = None
         self._solar_wh = 0.0
         self.outcome = Outcome(days=days)

@@ -213,3 +213,29 @@ def test_skipping_everything_is_refused(pvcharge: Run, trace: Path, skip_days: s
     result = pvcharge("simulate", "--trace", trace, "--skip-days", skip_days)
     assert result.code == 2
     assert result.err.endswith(f"{trace} has 0.25 days only\n")
+
+
+def test_other_rules_are_compared_in_energy_and_money(pvcharge: Run, trace: Path) -> None:
+    """Ours first, and exactly as alone; what the car got counts at what it would cost later."""
+    alone = figures(pvcharge, "--trace", trace, "--source", "live")
+    got = figures(pvcharge, "--trace", trace, "--source", "live", "--compare")
+    others = got.pop("others")
+    assert {key: value for key, value in got.items() if key != "steps_per_s"} == {
+        key: value for key, value in alone.items() if key != "steps_per_s"
+    }
+    assert set(others) == {"literal rule", "thresholds and timers"}
+    for rule in (got, *others.values()):
+        of_house = rule["house_import_kwh"] * 0.30 - rule["house_export_kwh"] * 0.08
+        assert rule["cost"] == pytest.approx(of_house, abs=0.002)
+        assert rule["net_cost"] == pytest.approx(of_house - 0.19 * rule["charged_kwh"], abs=0.002)
+        assert got["grid_exchange_kwh"] <= rule["grid_exchange_kwh"]
+
+
+def test_the_comparison_is_a_table_and_a_picture(pvcharge: Run, trace: Path, tmp_path: Path) -> None:
+    """A column and a panel for each rule."""
+    picture = tmp_path / "days.svg"
+    result = pvcharge("simulate", "--trace", trace, "--compare", "--plot", picture)
+    assert result.code == 0
+    for words in ("literal rule", "thresholds and timers", "less 0.19 for a kWh charged"):
+        assert words in result.out
+    assert ET.parse(picture).getroot().tag.endswith("svg")  # noqa: S314 - our own

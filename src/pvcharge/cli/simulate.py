@@ -4,8 +4,10 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,6 +21,9 @@ from pvcharge.control import ControlSettings
 from pvcharge.sim.feed import Source
 from pvcharge.sim.trace import Trace, TraceError
 from pvcharge.simulation import STEP_S, Outcome, Simulation
+from pvcharge.yardsticks import Literal, Rule, Thresholds
+
+OURS = "pvcharge"
 
 ROWS = {
     "grid_exchange_kwh": ("grid exchange while plugged in", "kWh"),
@@ -55,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, help="of the source's delays (default: 1)")
     parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="take [control] from this file")
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="show beside it what simpler rules make of the same days, in energy and money",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the days into a .png or .svg")
 
@@ -65,22 +75,82 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         picture.check(args.plot)
     trace = _load(args)
-    simulation = Simulation(trace, trace.start, trace.days, Source(args.source), settings, seed=args.seed)
-    if simulation.steps == 0:
+    rules = _rules(settings, compare=args.compare)
+    courses = {name: _simulation(args, trace, settings, rule) for name, rule in rules.items()}
+    steps = courses[OURS].steps
+    if steps == 0:
         raise UsageError(f"nothing to simulate: less than one step of {STEP_S:g} s")
     began_s = time.perf_counter()
-    outcome = run_with_progress(simulation)
-    steps_per_s = simulation.steps / (time.perf_counter() - began_s)
+    outcomes = {name: run_with_progress(simulation) for name, simulation in courses.items()}
+    steps_per_s = len(courses) * steps / (time.perf_counter() - began_s)
     if args.json:
-        figures = {key: round(value, 3) for key, value in asdict(outcome).items()}
+        figures = _figures(outcomes, settings)
         print(json.dumps({**figures, "source": args.source, "steps_per_s": round(steps_per_s)}))
+    elif args.compare:
+        _print_comparison(outcomes, args.source, settings)
     else:
-        _print(outcome, args.source, steps_per_s)
+        _print(outcomes[OURS], args.source, steps_per_s)
     if args.plot:
         title = f"{args.trace.name}, read as {args.source}"
-        picture.draw({title: simulation.chart}, args.plot, title)
+        charts = {name if args.compare else title: it.chart for name, it in courses.items()}
+        picture.draw(charts, args.plot, title)
         print(f"picture: {args.plot}", file=sys.stderr)
     return 0
+
+
+def cost(import_kwh: float, export_kwh: float, settings: ControlSettings) -> float:
+    """Return what was paid less what was earned."""
+    return import_kwh * settings.import_price - export_kwh * settings.feed_in_price
+
+
+def _rules(settings: ControlSettings, *, compare: bool) -> dict[str, Rule | None]:
+    """Return who decides, by name; None is the controller."""
+    if not compare:
+        return {OURS: None}
+    return {OURS: None, "literal rule": Literal(settings), "thresholds and timers": Thresholds(settings)}
+
+
+def _simulation(
+    args: argparse.Namespace, trace: Trace, settings: ControlSettings, rule: Rule | None
+) -> Simulation:
+    source = Source(args.source)
+    return Simulation(trace, trace.start, trace.days, source, settings, seed=args.seed, rule=rule)
+
+
+def _figures(outcomes: Mapping[str, Outcome], settings: ControlSettings) -> dict[str, Any]:
+    """Return what --json prints: our own figures and, beside them, those of the others by name."""
+    documents = {name: _rounded(outcome, settings) for name, outcome in outcomes.items()}
+    own: dict[str, Any] = documents.pop(OURS)
+    return {**own, "others": documents} if documents else own
+
+
+def _rounded(outcome: Outcome, settings: ControlSettings) -> dict[str, float]:
+    return {key: round(value, 3) for key, value in (asdict(outcome) | _money(outcome, settings)).items()}
+
+
+def _money(outcome: Outcome, settings: ControlSettings) -> dict[str, float]:
+    """Return what the house cost, and what remains of it if the car's energy is worth something."""
+    of_house = cost(outcome.house_import_kwh, outcome.house_export_kwh, settings)
+    return {"cost": of_house, "net_cost": of_house - outcome.charged_kwh * settings.replacement_price}
+
+
+def _print_comparison(outcomes: Mapping[str, Outcome], source: str, settings: ControlSettings) -> None:
+    days = outcomes[OURS].days
+    table = Table("", *outcomes, title=f"{days:g} days, read as {source}", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for key, (label, unit) in ROWS.items():
+        values = [getattr(it, key) for it in outcomes.values()]
+        table.add_row(label, *(f"{it:.1f} {unit}" if isinstance(it, float) else str(it) for it in values))
+    worth = settings.replacement_price
+    for key, label in {
+        "cost": "cost of the house",
+        "net_cost": f"  less {worth:g} for a kWh charged",
+    }.items():
+        table.add_row(label, *(f"{_money(it, settings)[key]:.2f}" for it in outcomes.values()))
+    Console(highlight=False).print(table)
+    paid, earned = settings.import_price, settings.feed_in_price
+    print(f"Prices: {paid:g} for a kWh bought, {earned:g} for one sold; [control] has all three.")
 
 
 def _load(args: argparse.Namespace) -> Trace:

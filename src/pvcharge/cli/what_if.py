@@ -17,7 +17,7 @@ from rich.table import Table
 from pvcharge.cli import picture
 from pvcharge.cli.main import UsageError
 from pvcharge.cli.past import Past, local
-from pvcharge.cli.simulate import ROWS, run_with_progress
+from pvcharge.cli.simulate import ROWS, cost, run_with_progress
 from pvcharge.control import ControlSettings
 from pvcharge.history.reading import EnergyRow, Reader
 from pvcharge.problems import Problems
@@ -172,7 +172,7 @@ def _cost(figures: Figures, settings: ControlSettings) -> float | None:
     imported_kwh, exported_kwh = figures.get("house_import_kwh"), figures.get("house_export_kwh")
     if imported_kwh is None or exported_kwh is None:
         return None
-    return imported_kwh * settings.import_price - exported_kwh * settings.feed_in_price
+    return cost(imported_kwh, exported_kwh, settings)
 
 
 def _print_json(columns: Sequence[Column], house: RecordedHouse, past: Past) -> None:
