@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from pvcharge.control.align import ChargerPowerLog
+from pvcharge.control.car import Car
 from pvcharge.control.freshness import Age
 from pvcharge.control.ladder import Ladder, setpoint
 from pvcharge.control.limits import SwitchLimits
@@ -63,6 +64,7 @@ class Controller:
         self._readings = Readings(settings, self._power_log)
         self._age = Age.LATE  # of the readings at the last decision
         self._limits = SwitchLimits(settings)
+        self._car = Car(settings.voltage_v)
         self._min_current_a, self._max_current_a = settings.min_current_a, settings.max_current_a
         self._ladder = self._make_ladder(settings.min_current_a, settings.max_current_a)
         self._regret = Regret(
@@ -129,6 +131,8 @@ class Controller:
         was_away = at_s - heard_s > self._power_log.heard_s
         before, self._status, self._status_s = self._status, status, at_s
         self._power_log.add(at_s, status.power_w)
+        if self._car.observe(status, at_s):
+            self._ladder = self._make_ladder(self._ladder.min_current_a, self._ladder.max_current_a)
         if before is not None and was_away:
             self._take_over(_found(status), heard_s, at_s)
         if before is None:
@@ -141,10 +145,17 @@ class Controller:
             self._limits.plugged_in()
         elif status.state is ChargerState.DISCONNECTED:
             self._hand_acknowledged = status.changed_by_hand_at  # the next car starts afresh
+            self._forget_car()
             if self._car_seen and self._settings.boost_ends_on_unplug:
                 self._end_boost()
         if status.state.plugged or status.state is ChargerState.DISCONNECTED:
             self._car_seen = status.state.plugged
+
+    def _forget_car(self) -> None:
+        known = self._car.rungs_w
+        self._car.leaves()
+        if known:
+            self._ladder = self._make_ladder(self._ladder.min_current_a, self._ladder.max_current_a)
 
     def _take_over(self, found: Setpoint, heard_s: float, at_s: float) -> None:
         """Go on from what somebody else has set while the charger was not heard, as if it were ours.
@@ -201,7 +212,7 @@ class Controller:
 
     def _set(self, now_s: float, decided: Setpoint) -> None:
         self._setpoint, self._commanded = decided, False
-        self._readings.decided(now_s, decided.power_w(self._settings.voltage_v))
+        self._readings.decided(now_s, self._ladder.power_w(decided))
 
     def _end_boost(self) -> None:
         self._mode, self._boost_until = self._mode_after_boost, None
@@ -277,7 +288,7 @@ class Controller:
             return wanted, reason, None
         if not present or present not in self._ladder.phases:
             return NO_CHARGE, *block
-        wanted_w = wanted.power_w(self._settings.voltage_v)
+        wanted_w = self._ladder.power_w(wanted)
         return setpoint(present, self._ladder.best_current_a(present, wanted_w)), *block
 
     def _fit_limits(self, status: ChargerStatus) -> bool:
@@ -294,7 +305,8 @@ class Controller:
 
     def _make_ladder(self, lowest_a: int, highest_a: int) -> Ladder:
         settings = self._settings
-        return Ladder(settings.phases, (lowest_a, highest_a), settings.voltage_v, settings.weights)
+        currents_a, rungs_w = (lowest_a, highest_a), self._car.rungs_w
+        return Ladder(settings.phases, currents_a, settings.voltage_v, settings.weights, rungs_w)
 
     def _clamped(self, wanted: Setpoint) -> Setpoint:
         if not wanted.charges:

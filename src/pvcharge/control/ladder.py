@@ -1,9 +1,11 @@
 """The powers a charger can attain: off, and whole amps on one or three phases; and what each costs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from pvcharge.model import NO_CHARGE, Setpoint
+
+ALL_PHASES = (0, 1, 3)  # a charger may be found at what is not allowed
 
 
 @lru_cache(maxsize=256)
@@ -16,6 +18,13 @@ class Ladder:
     """The rungs of each phase count between two currents, with the cost of standing on one.
 
     Cost is a rate: W of import times `import_weight`, or W of export times `export_weight`.
+
+    Args:
+        phases: numbers of phases that may be used.
+        current_a: the lowest and the highest current.
+        voltage_v: nominal, between phase and neutral.
+        weights: of import and export.
+        rungs_w: by number of phases, what the car draws for each ampere, as far as that is known better.
     """
 
     def __init__(
@@ -24,10 +33,12 @@ class Ladder:
         current_a: tuple[int, int],
         voltage_v: float,
         weights: tuple[float, float],
+        rungs_w: Mapping[int, float] | None = None,
     ) -> None:
         self.min_current_a, self.max_current_a = current_a
         self.phases = (0, *sorted(phases))
-        self.voltage_v = voltage_v
+        self._rung_w = {number: number * voltage_v for number in {*self.phases, *ALL_PHASES}}
+        self._rung_w |= rungs_w or {}
         self.import_weight, self.export_weight = weights
 
     def cost_w(self, power_w: float, surplus_w: float) -> float:
@@ -39,7 +50,7 @@ class Ladder:
         """Return the whole amps of least cost on so many phases, 0 for no phases."""
         if not phases:
             return 0
-        rung_w = phases * self.voltage_v
+        rung_w = self._rung_w[phases]
         lower_a = int(surplus_w // rung_w)
         if lower_a < self.min_current_a:
             return self.min_current_a
@@ -52,9 +63,13 @@ class Ladder:
 
     def best_cost_w(self, phases: int, surplus_w: float) -> float:
         """Return the least cost that so many phases can attain."""
-        return self.cost_w(phases * self.voltage_v * self.best_current_a(phases, surplus_w), surplus_w)
+        return self.cost_w(self._rung_w[phases] * self.best_current_a(phases, surplus_w), surplus_w)
+
+    def power_w(self, level: Setpoint) -> float:
+        """Return what the car draws at a level."""
+        return self._rung_w[level.phases] * level.current_a
 
     def break_even_w(self) -> float:
         """Return the surplus from which charging at the lowest rung beats not charging."""
-        lowest_w = self.phases[1] * self.voltage_v * self.min_current_a
+        lowest_w = self._rung_w[self.phases[1]] * self.min_current_a
         return lowest_w * self.import_weight / (self.import_weight + self.export_weight)
