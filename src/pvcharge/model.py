@@ -206,7 +206,7 @@ class Decision:
     setpoint: Setpoint
     reason: Reason
     mode: Mode
-    surplus_w: float | None = None  # for the car, as last known
+    surplus_w: float | None = None  # for the car, as expected now
     needed_w: float | None = None  # surplus from which charging would be worth it
     reading_age_s: float | None = None  # since the end of the newest usable reading
     waits_until: datetime | None = None  # when the limit named by `reason` allows the next change

@@ -47,6 +47,11 @@ class Freshness:
         """The usual pause between readings."""
         return self._cadence_s
 
+    @property
+    def arrival_age_s(self) -> float:
+        """The usual age of readings on arrival, 0 until the first has been looked at."""
+        return median(self._arrival_ages_s) if self._arrival_ages_s else 0.0
+
     def observe(self, flow: PowerFlow, end_s: float, charger_w: float | None) -> None:
         """Take a reading into account that is newer than all before; `charger_w` is None if not known."""
         if self._newest_s is not None:

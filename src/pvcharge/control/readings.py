@@ -58,9 +58,10 @@ class Readings:
         if source.freshness.frozen:
             return None
         if charger_w is None:
-            source.measured_w = None  # the last one is outdated, and this one cannot be told
+            # The last one is outdated, and this one cannot be told.
+            source.measure(flow, start_s, end_s, None)
         else:
-            source.measured_w = self._measured_w(flow, charger_w - flow.grid_w)
+            source.measure(flow, start_s, end_s, self._measured_w(flow, charger_w - flow.grid_w))
             source.hidden.observe(end_s, limited=flow.limited)
         return self._follow(source, start_s, end_s)
 
@@ -169,7 +170,7 @@ class Readings:
 
     @property
     def surplus_w(self) -> float | None:
-        """The surplus for the car as last known."""
+        """The surplus for the car as expected now."""
         return self._followed.surplus_w if self._followed and self._followed.usable else None
 
     @property

@@ -2,6 +2,7 @@
 
 from math import inf
 
+from pvcharge.control.forecast import Forecast
 from pvcharge.control.freshness import Age, Freshness
 from pvcharge.control.hidden import HiddenSurplus
 from pvcharge.control.plausibility import Plausibility
@@ -27,9 +28,10 @@ class Source:
         self.plausibility = Plausibility()
         self.hidden = HiddenSurplus()
         self.response = Response()
+        self.forecast = Forecast()
         self.heard_s = -inf  # end of its newest reading, usable or not
         self.end_s = -inf  # of its newest usable reading
-        self.measured_w: float | None = None  # the surplus of its newest usable reading
+        self.expected_w: float | None = None  # surplus in the time for which its newest reading is acted on
         self.incomplete = False
         self._returned = 0  # readings since it was stale
         self._house_w, self._house_s = 0.0, -inf  # what the rest of the house drew, and when
@@ -46,8 +48,21 @@ class Source:
 
     @property
     def surplus_w(self) -> float | None:
-        """The surplus by its newest usable reading."""
-        return None if self.measured_w is None else self.hidden.estimate_w(self.measured_w)
+        """The surplus to go by, from its newest usable reading."""
+        return None if self.expected_w is None else self.hidden.estimate_w(self.expected_w)
+
+    def measure(self, flow: PowerFlow, start_s: float, end_s: float, surplus_w: float | None) -> None:
+        """Take over the surplus of a usable reading, None if it cannot be told, and look ahead from it."""
+        self.expected_w = surplus_w
+        if surplus_w is None or flow.limited:
+            self.forecast.pause()
+            return
+        middle_s = (start_s + end_s) / 2 if start_s < end_s else end_s - self.response.age_s
+        # What is produced may go to a battery first; then only what is left over tells how it goes on.
+        pv_w = flow.pv_w if flow.battery_w is None else None
+        acted_on_s = end_s + self.freshness.arrival_age_s + self.freshness.cadence_s / 2
+        self.forecast.observe(middle_s, self.freshness.cadence_s, surplus_w, pv_w)
+        self.expected_w = self.forecast.surplus_w(acted_on_s, surplus_w)
 
     def count(self, flow: PowerFlow) -> None:
         """Count a reading towards the proof that the source is back."""

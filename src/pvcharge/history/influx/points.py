@@ -155,7 +155,7 @@ SCHEMA = (
             _integer("mode_code", "the same as a number"),
             _float("setpoint_a", "A", "on each phase; 0 = do not charge"),
             _integer("setpoint_phases", "0 = do not charge"),
-            _float("surplus_w", "W", "for the car, as last known"),
+            _float("surplus_w", "W", "for the car, as expected now"),
             _float("needed_w", "W", "surplus from which charging would be worth it"),
             _float("reading_age_s", "s", "since the end of the newest usable reading"),
             _text("source", "whose readings are followed"),
