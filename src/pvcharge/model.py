@@ -198,6 +198,10 @@ class Distrust(StrEnum):
     CONTRADICTED = "contradicted"  # by another source, for no known reason; followed all the same
 
 
+# Why readings that come, and are new, cannot be true; nobody knows which of two that differ is wrong.
+UNTRUE = frozenset({Distrust.BACKWARDS, Distrust.SCALED, Distrust.OTHER_METER})
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What shall be done from `at` on, and why."""

@@ -1,6 +1,6 @@
 """Small JSON state files (tokens, counters) that a crash or a full disk cannot spoil.
 
-Both functions block: call them through `asyncio.to_thread`.
+All functions block: call them through `asyncio.to_thread`.
 """
 
 import json
@@ -33,10 +33,18 @@ def read_json(path: Path) -> dict[str, Any] | None:
         document = None
     if isinstance(document, dict):
         return document
-    aside = path.with_name(f"{path.name}.corrupt")
-    path.replace(aside)
+    aside = set_aside(path)
     log.warning("state file is corrupt and was set aside", file=str(path), kept_as=str(aside))
     return None
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file that makes no sense, so that it can be looked at, and return its new place.
+
+    Raises:
+        OSError: it could not be renamed.
+    """
+    return path.replace(path.with_name(f"{path.name}.corrupt"))
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -2,7 +2,16 @@
 
 from datetime import UTC, tzinfo
 
-from pvcharge.model import SINGLE_PHASE, ChargerState, Decision, Distrust, Reason, Setpoint
+from pvcharge.model import (
+    SINGLE_PHASE,
+    UNTRUE,
+    ChargerState,
+    Decision,
+    Distrust,
+    PowerFlow,
+    Reason,
+    Setpoint,
+)
 
 STATES = {
     ChargerState.UNKNOWN: "unknown",
@@ -47,7 +56,6 @@ DOUBTS = {
     Distrust.CONTRADICTED: "is contradicted by another source",
 }
 # What is done because of that, though its readings are there.
-UNTRUE = {Distrust.BACKWARDS, Distrust.SCALED, Distrust.OTHER_METER}
 WITHOUT_READINGS = {
     Reason.STALE_MINIMUM: "Charging at the minimum",
     Reason.STALE_STOP: "Not charging",
@@ -97,6 +105,12 @@ def _name(source: str) -> str:
     if not source:
         return "a source without a name"
     return source if len(source) <= LONGEST_NAME else f"{source[: LONGEST_NAME - 1]}…"
+
+
+def powers(flow: PowerFlow) -> list[str]:
+    """Return each power that a reading tells."""
+    told = {"PV": flow.pv_w, "grid": flow.grid_w, "load": flow.load_w, "battery": flow.battery_w}
+    return [f"{name} {value:.0f} W" for name, value in told.items() if value is not None]
 
 
 def level(setpoint: Setpoint | None) -> str:

@@ -22,7 +22,7 @@ from pvcharge.model import (
     Setpoint,
 )
 from pvcharge.storage import write_json
-from pvcharge.tasks import commands_store
+from pvcharge.tasks import kept_file
 from pvcharge.tasks.commands_store import FILE, CommandsStore
 from pvcharge.tasks.control_loop import ControlLoop
 from pvcharge.tasks.feed import Event, Feed
@@ -117,7 +117,7 @@ async def test_the_configured_mode_is_not_kept(tmp_path: Path) -> None:
 async def test_nothing_is_written_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Decisions come every few seconds; a memory card does not last for as many writes."""
     written: list[Any] = []
-    monkeypatch.setattr(commands_store, "write_json", lambda _path, document: written.append(document))
+    monkeypatch.setattr(kept_file, "write_json", lambda _path, document: written.append(document))
     await remember(tmp_path, ModeCommand(Mode.OFF), *[decided(Mode.OFF)] * 5, ModeCommand(Mode.OFF))
     assert len(written) == 1
 
@@ -162,7 +162,7 @@ async def test_a_full_disk_stops_nothing(
             raise OSError(28, "No space left on device")
         write_json(path, document)
 
-    monkeypatch.setattr(commands_store, "write_json", write)
+    monkeypatch.setattr(kept_file, "write_json", write)
     await remember(tmp_path, ModeCommand(Mode.OFF), ModeCommand(Mode.SURPLUS))
     assert [entry["event"] for entry in logs] == ["commands would not survive a restart"]
     disk["full"] = False

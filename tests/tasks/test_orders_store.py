@@ -11,7 +11,7 @@ import pytest
 from pvcharge.control import ControlSettings, Objective
 from pvcharge.model import Mode
 from pvcharge.storage import read_json
-from pvcharge.tasks import orders_store
+from pvcharge.tasks import kept_file, orders_store
 from pvcharge.tasks.orders_store import FILE, Orders, OrdersStore
 from tasks.fakes import START, VirtualClock
 
@@ -150,7 +150,7 @@ async def test_a_full_disk_is_said_once(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(orders_store, "write_json", fail)
+        patch.setattr(kept_file, "write_json", fail)
         for age_s in (30, 20):
             await edge.store.take(values(age_s=age_s, min_current_a=age_s // 3))
     await edge.store.take(values(age_s=10))

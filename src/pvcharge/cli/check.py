@@ -18,7 +18,7 @@ from pvcharge.mqtt import topics
 from pvcharge.mqtt.bus import Message
 from pvcharge.mqtt.settings import MqttSettings
 from pvcharge.mqtt.topics import Namespace
-from pvcharge.words import STATES, level
+from pvcharge.words import STATES, level, powers
 
 PROBE_S = 90.0  # a slow Wattpilot Flex needs a minute to log in
 LOOK_S = 0.05
@@ -147,8 +147,7 @@ async def _meet(mqtt: MqttSettings, site: str) -> str:
 
 
 def _describe_flow(flow: PowerFlow) -> str:
-    powers = {"PV": flow.pv_w, "grid": flow.grid_w, "load": flow.load_w, "battery": flow.battery_w}
-    said = ", ".join(f"{name} {value:.0f} W" for name, value in powers.items() if value is not None)
+    said = ", ".join(powers(flow))
     when = f"{flow.end.astimezone():%H:%M:%S}"
     return f"{said} ({f'mean of {flow.span_s / 60:.0f} min until' if flow.span_s else 'at'} {when})"
 

@@ -30,6 +30,8 @@ from pvcharge.drivers.base import (
     find,
 )
 from pvcharge.model import PowerFlow
+from pvcharge.toml import toml
+from pvcharge.words import powers
 
 DRIVER = "solaredge_modbus"  # for an address
 PORTS = (1502, 502)  # inverters that are set up by SetApp, and those with a display
@@ -233,8 +235,7 @@ def _print_for_people(place: Place, survey: Survey) -> None:
 def _describe(flow: PowerFlow | None) -> str:
     if flow is None:
         return "none that could be used"
-    powers = {"PV": flow.pv_w, "grid": flow.grid_w, "load": flow.load_w, "battery": flow.battery_w}
-    said = [f"{name} {value:.0f} W" for name, value in powers.items() if value is not None]
+    said = powers(flow)
     if flow.battery_soc_pct is not None:
         said.append(f"battery at {flow.battery_soc_pct:.0f} %")
     if flow.limited:
@@ -243,9 +244,7 @@ def _describe(flow: PowerFlow | None) -> str:
 
 
 def _toml(table: Mapping[str, Any]) -> str:
-    """Return an `[[inverter]]` table; texts, numbers and lists of them are written as in JSON."""
-    values = (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items())
-    return "\n".join(["[[inverter]]", *values])
+    return toml({"inverter": [table]}).strip()
 
 
 def _clean(text: str) -> str:

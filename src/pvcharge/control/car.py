@@ -38,12 +38,10 @@ class Car:
         """The learned W per A, by the number of phases that is offered."""
         return self._told_w
 
-    def leaves(self) -> None:
-        """Forget: the next car may be another one."""
-        self._learned_w, self._told_w, self._offer = {}, {}, None
-
     def observe(self, status: ChargerStatus, at_s: float) -> bool:
         """Take a measurement into account; return whether the rungs have changed noticeably."""
+        if status.state is ChargerState.DISCONNECTED:
+            return self._forget()
         offer, power_w = status.setpoint, status.power_w
         steady = abs(power_w - self._power_w) <= STEADY * max(power_w, self._power_w)
         if offer != self._offer or not steady or status.state is not ChargerState.CHARGING:
@@ -55,6 +53,12 @@ class Car:
             return False
         self._next_s = at_s + EACH_S
         return self._learn(offer.phases, power_w / status.current_a)
+
+    def _forget(self) -> bool:
+        """Forget the car: the next one may be another."""
+        knew = bool(self._told_w)
+        self._learned_w, self._told_w, self._offer = {}, {}, None
+        return knew
 
     def _learn(self, phases: int, rung_w: float) -> bool:
         used = round(rung_w / self._voltage_v)

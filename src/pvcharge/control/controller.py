@@ -145,17 +145,10 @@ class Controller:
             self._limits.plugged_in()
         elif status.state is ChargerState.DISCONNECTED:
             self._hand_acknowledged = status.changed_by_hand_at  # the next car starts afresh
-            self._forget_car()
             if self._car_seen and self._settings.boost_ends_on_unplug:
                 self._end_boost()
         if status.state.plugged or status.state is ChargerState.DISCONNECTED:
             self._car_seen = status.state.plugged
-
-    def _forget_car(self) -> None:
-        known = self._car.rungs_w
-        self._car.leaves()
-        if known:
-            self._ladder = self._make_ladder(self._ladder.min_current_a, self._ladder.max_current_a)
 
     def _take_over(self, found: Setpoint, heard_s: float, at_s: float) -> None:
         """Go on from what somebody else has set while the charger was not heard, as if it were ours.

@@ -7,7 +7,7 @@ from pvcharge.control.freshness import Age, Freshness
 from pvcharge.control.hidden import HiddenSurplus
 from pvcharge.control.plausibility import Plausibility
 from pvcharge.control.response import Response
-from pvcharge.model import Distrust, PowerFlow
+from pvcharge.model import UNTRUE, Distrust, PowerFlow
 
 RETURNED = 3  # so many instants prove that a source is back; of means each one does
 MOVING_W = 150.0  # the charger's power moves if it may have been anything within more than this
@@ -15,7 +15,6 @@ STEADY_S = 60.0  # what the house drew longer ago says nothing
 FIRST_INSTANT_S = 5.0  # the time an instant stands for while the rhythm is unknown
 GAIN_TOLERANCE = 0.5  # what noise never did to a right meter's gain of 1
 NO_GAIN = 0.25
-HARMLESS = (None, Distrust.CONTRADICTED)  # nobody knows which of the two is wrong
 
 
 class Source:
@@ -44,7 +43,7 @@ class Source:
     @property
     def usable(self) -> bool:
         """Whether its readings may be followed at all."""
-        return self.doubt in HARMLESS
+        return self.doubt not in UNTRUE
 
     @property
     def surplus_w(self) -> float | None:

@@ -1,7 +1,6 @@
 """Cloud and edge as two processes on the stage: `pvcharge run` twice, each with its own configuration."""
 
 import asyncio
-import json
 import os
 import sys
 from asyncio.subprocess import DEVNULL, Process
@@ -13,6 +12,7 @@ from typing import Any
 from pvcharge import config
 from pvcharge.demo.stage import Stage
 from pvcharge.problems import ENV_PREFIX
+from pvcharge.toml import toml
 
 ROLES = ("edge", "cloud")
 STOP_S = 15.0
@@ -106,17 +106,4 @@ class Pair:
         path = self.config_file(role)
         path.touch(mode=0o600)
         tables = {"role": role, **self._stage.site_tables(state_dir), **devices, "mqtt": self._brokers[role]}
-        path.write_text(_toml(tables), encoding="utf-8")
-
-
-def _toml(tables: Mapping[str, Any]) -> str:
-    """Return tables of plain values, of tables, and of lists of tables as TOML; strings are as in JSON."""
-    plain = {key: value for key, value in tables.items() if not isinstance(value, Mapping | list)}
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
-    for key, value in tables.items():
-        if isinstance(value, Mapping):
-            lines += [f"[{key}]", _toml(value)]
-        elif isinstance(value, list):
-            for table in value:
-                lines += [f"[[{key}]]", _toml(table)]
-    return "\n".join(lines) + "\n"
+        path.write_text(toml(tables), encoding="utf-8")

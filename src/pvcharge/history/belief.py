@@ -1,8 +1,8 @@
 """Which readings count, when the controller has found that a source tells what cannot be true."""
 
-from pvcharge.model import Decision, Distrust, PowerFlow
+from pvcharge.model import UNTRUE, Decision, Distrust, PowerFlow
 
-UNTRUE = {Distrust.FROZEN, Distrust.BACKWARDS, Distrust.SCALED, Distrust.OTHER_METER}
+NOT_COUNTED = UNTRUE | {Distrust.FROZEN}
 
 
 class Belief:
@@ -17,7 +17,7 @@ class Belief:
 
     def take(self, decision: Decision) -> None:
         """Take a decision into account."""
-        self._only = decision.source if decision.distrust in UNTRUE else None
+        self._only = decision.source if decision.distrust in NOT_COUNTED else None
 
     def counts(self, flow: PowerFlow) -> bool:
         """Whether a reading is to be counted."""

@@ -10,8 +10,9 @@ import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from pvcharge.model import Clock, Decision, LimitsCommand, Mode, ModeCommand
-from pvcharge.storage import read_json, write_json
+from pvcharge.storage import read_json
 from pvcharge.tasks.feed import Event
+from pvcharge.tasks.kept_file import KeptFile
 
 log = structlog.get_logger(__name__)
 
@@ -71,12 +72,11 @@ class CommandsStore:
     def __init__(
         self, state_dir: Path, clock: Clock, events: AsyncIterable[Event], configured: LimitsCommand
     ) -> None:
-        self._file = state_dir / FILE
+        self._file = KeptFile(state_dir / FILE, "commands")
         self._clock = clock
         self._events = events
         self._configured = configured
         self._commanded = _Commanded()
-        self._writable = True
 
     async def restore(self) -> list[ModeCommand | LimitsCommand]:
         """Return the commands still in force; to be carried out before the first decision.
@@ -84,12 +84,14 @@ class CommandsStore:
         A file that cannot be read or makes no sense is reported and counts as absent.
         """
         try:
-            document = await asyncio.to_thread(read_json, self._file)
+            document = await asyncio.to_thread(read_json, self._file.path)
             self._commanded = _Commanded.model_validate(document or {})
-        except OSError as error:
-            log.warning("commands not restored", file=str(self._file), error=error.strerror)
+        except OSError as problem:
+            log.warning("commands not restored", file=str(self._file.path), error=problem.strerror)
         except ValidationError:
-            log.warning("commands not restored", file=str(self._file), error="not what pvcharge writes there")
+            log.warning(
+                "commands not restored", file=str(self._file.path), error="not what pvcharge writes there"
+            )
         commands = self._commanded.commands(self._clock.now())
         if commands:
             log.info("commands restored", commands=[str(command) for command in commands])
@@ -101,17 +103,4 @@ class CommandsStore:
             before = self._commanded.model_copy()
             self._commanded.take(event, self._configured)
             if self._commanded != before:
-                await self._write()
-
-    async def _write(self) -> None:
-        document = self._commanded.model_dump(mode="json")
-        try:
-            await asyncio.to_thread(write_json, self._file, document)
-        except OSError as error:
-            if self._writable:
-                log.warning(
-                    "commands would not survive a restart", file=str(self._file), error=error.strerror
-                )
-            self._writable = False
-        else:
-            self._writable = True
+                await self._file.write(self._commanded.model_dump(mode="json"))

@@ -11,7 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from pvcharge.control import ControlSettings
 from pvcharge.model import Clock, LimitsCommand, Mode
-from pvcharge.storage import read_json, write_json
+from pvcharge.storage import read_json, set_aside
+from pvcharge.tasks.kept_file import KeptFile
 
 log = structlog.get_logger(__name__)
 
@@ -71,12 +72,11 @@ class OrdersStore:
     """
 
     def __init__(self, state_dir: Path, clock: Clock, obey: Callable[[Orders], None]) -> None:
-        self._file = state_dir / FILE
+        self._file = KeptFile(state_dir / FILE, "orders")
         self._clock = clock
         self._obey = obey
         self._kept: Orders | None = None
         self._on_disk: Orders | None = None
-        self._writable = True
 
     async def restore(self) -> None:
         """Have those obeyed that were kept; to be called before anything else is decided.
@@ -84,12 +84,12 @@ class OrdersStore:
         A file that cannot be read or makes no sense is reported and counts as absent.
         """
         try:
-            document = await asyncio.to_thread(read_json, self._file)
+            document = await asyncio.to_thread(read_json, self._file.path)
             if document is None:
                 return
             self._kept = self._on_disk = Orders.model_validate(document)
         except OSError as error:
-            log.warning("orders not restored", file=str(self._file), error=error.strerror)
+            log.warning("orders not restored", file=str(self._file.path), error=error.strerror)
             return
         except ValidationError:
             await self._set_aside()
@@ -114,8 +114,9 @@ class OrdersStore:
             return
         self._kept = orders
         self._obey(orders)
-        if self._on_disk is None or _meaning(self._on_disk) != _meaning(orders):
-            await self._write(orders)
+        changed = self._on_disk is None or _meaning(self._on_disk) != _meaning(orders)
+        if changed and await self._file.write(orders.model_dump(mode="json")):
+            self._on_disk = orders
 
     def _is_news(self, orders: Orders) -> bool:
         """Whether these are later than those kept, which count as old if the clock was set back since."""
@@ -126,24 +127,15 @@ class OrdersStore:
             return False
         return orders.at > kept.at or kept.at > self._clock.now() + AHEAD
 
-    async def _write(self, orders: Orders) -> None:
-        try:
-            await asyncio.to_thread(write_json, self._file, orders.model_dump(mode="json"))
-        except OSError as error:
-            if self._writable:
-                log.warning("orders would not survive a restart", file=str(self._file), error=error.strerror)
-            self._writable = False
-        else:
-            self._on_disk, self._writable = orders, True
-
     async def _set_aside(self) -> None:
-        aside = self._file.with_name(f"{FILE}.corrupt")
         try:
-            await asyncio.to_thread(self._file.replace, aside)
+            aside = await asyncio.to_thread(set_aside, self._file.path)
         except OSError as error:
-            log.warning("orders not restored", file=str(self._file), error=error.strerror)
+            log.warning("orders not restored", file=str(self._file.path), error=error.strerror)
         else:
-            log.warning("orders make no sense and were set aside", file=str(self._file), kept_as=str(aside))
+            log.warning(
+                "orders make no sense and were set aside", file=str(self._file.path), kept_as=str(aside)
+            )
 
 
 def same_time(one: datetime | None, other: datetime | None) -> bool:
