@@ -2,14 +2,17 @@
 
 import sys
 from datetime import UTC, datetime, timedelta
-from math import cos, inf, isfinite, nan, pi
+from math import inf, isfinite, nan
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from control.kept_documents import roof_w
 from pvcharge.control import Controller, ControlSettings
-from pvcharge.control.forecast import DAY_S, Fit, Forecast
+from pvcharge.control.clear_day import DAY_S
+from pvcharge.control.fit import Fit
+from pvcharge.control.forecast import Forecast
 from pvcharge.model import ChargerState, ChargerStatus, Mode, PowerFlow
 
 MIDNIGHT = datetime(2026, 6, 15, tzinfo=UTC)
@@ -18,11 +21,6 @@ QUARTER_S = 900.0
 AHEAD_S = 1260.0  # from the middle of a quarter hour to that of the time it is acted on
 HOUSE_W = 400.0
 NUMBERS = st.one_of(st.floats(-2e4, 2e4), st.sampled_from([0.0, 1e12, -1e12, inf, -inf, nan]))
-
-
-def roof_w(at_s: float) -> float:
-    """Return what a roof of 8 kW gives on a clear day."""
-    return max(0.0, 9000.0 * cos(2 * pi * (at_s / DAY_S - 0.48)) - 1000.0)
 
 
 def learned(days: float, *, told: bool = True) -> tuple[Forecast, float]:

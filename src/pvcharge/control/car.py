@@ -41,7 +41,7 @@ class Car:
     def observe(self, status: ChargerStatus, at_s: float) -> bool:
         """Take a measurement into account; return whether the rungs have changed noticeably."""
         if status.state is ChargerState.DISCONNECTED:
-            return self._forget()
+            return self.forget()
         offer, power_w = status.setpoint, status.power_w
         steady = abs(power_w - self._power_w) <= STEADY * max(power_w, self._power_w)
         if offer != self._offer or not steady or status.state is not ChargerState.CHARGING:
@@ -54,8 +54,8 @@ class Car:
         self._next_s = at_s + EACH_S
         return self._learn(offer.phases, power_w / status.current_a)
 
-    def _forget(self) -> bool:
-        """Forget the car: the next one may be another."""
+    def forget(self) -> bool:
+        """Forget the car, since the next one may be another; return whether that changes the rungs."""
         knew = bool(self._told_w)
         self._learned_w, self._told_w, self._offer = {}, {}, None
         return knew

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import inf
+from typing import Any
 
 from pvcharge.control.align import ChargerPowerLog
 from pvcharge.control.car import Car
@@ -67,9 +68,50 @@ class Controller:
         self._car = Car(settings.voltage_v)
         self._min_current_a, self._max_current_a = settings.min_current_a, settings.max_current_a
         self._ladder = self._make_ladder(settings.min_current_a, settings.max_current_a)
-        self._regret = Regret(
-            self._ladder.phases, settings.start_cost_wh / 2, settings.phase_switch_cost_wh / 2
-        )
+        self._regret = self._make_regret()
+
+    # --- what outlasts a run ---
+
+    def learned(self) -> dict[str, Any]:
+        """Return all that is learned and is to be kept, as a JSON document, less than 40 kB of it.
+
+        What is learned of the car is not in it: the next one may be another.
+        """
+        return self._readings.learned()
+
+    def recall(self, document: Mapping[str, Any]) -> None:
+        """Go on from what an earlier run has learned, in place of what this one has; see `learned`.
+
+        Raises:
+            ValueError: the document is not understood; it says which key and why, and nothing was changed.
+        """
+        self._readings.recall(document)
+
+    def forget(self) -> None:
+        """Begin to learn anew, of sources and car; all else goes on as it is."""
+        self._readings.forget()
+        if self._car.forget():
+            self._ladder = self._make_ladder(self._ladder.min_current_a, self._ladder.max_current_a)
+
+    def configure(self, settings: ControlSettings) -> None:
+        """Go on by other settings; nothing is switched before the next decision, equal ones change nothing.
+
+        Their mode is that of a start and is not set. Limits to which the user has narrowed the current stay
+        within the new ones; a limit that was as configured still is.
+        """
+        before, self._settings = self._settings, settings
+        narrowed, currents_a = self.limits, (self._ladder.min_current_a, self._ladder.max_current_a)
+        self._min_current_a, self._max_current_a = _renarrowed(narrowed, before, settings)
+        if self.limits != narrowed:
+            currents_a = self._min_current_a, self._max_current_a  # the charger's own come with the decision
+        if settings.voltage_v != before.voltage_v:
+            self._car = Car(settings.voltage_v)
+        phases, self._ladder = self._ladder.phases, self._make_ladder(*currents_a)
+        if self._ladder.phases != phases:
+            self._regret = self._make_regret()
+        self._regret.reprice(settings.start_cost_wh / 2, settings.phase_switch_cost_wh / 2)
+        self._limits.configure(settings)
+        self._readings.configure(settings)
 
     # --- inputs ---
 
@@ -165,7 +207,12 @@ class Controller:
             return
         told = self._readings.observe(flow)
         if told is not None:
-            self._regret.observe(self._ladder, *told)
+            scarcity = self._limits.scarcity(flow.end.timestamp())
+            self._regret.observe(self._ladder, *told, scarcity, self._likely_w(told[0]))
+
+    def _likely_w(self, surplus_w: float) -> tuple[float, ...]:
+        """Return what the surplus may be; where both sides cost the same, what is expected is enough."""
+        return self._readings.likely_w(surplus_w) if self._ladder.leans else (surplus_w,)
 
     @property
     def doubts(self) -> Mapping[str, Distrust]:
@@ -213,7 +260,7 @@ class Controller:
     def _choose(self, now: datetime, now_s: float) -> _Choice:
         status = self._status
         if status is None or now_s - self._status_s > STATUS_MAX_AGE_S:
-            return self._setpoint, Reason.NO_STATUS, None
+            return self._clamped(self._setpoint), Reason.NO_STATUS, None
         if status.state in OBSTACLES:
             return NO_CHARGE, OBSTACLES[status.state], None
         fits = self._fit_limits(status)
@@ -237,9 +284,9 @@ class Controller:
         if age is not Age.FRESH or surplus_w is None:
             return self._choose_without_data(now_s, Age.LATE if age is Age.FRESH else age)
         allowed = self._ladder.phases[1:] if self._mode is Mode.MIN_SURPLUS else self._ladder.phases
-        present = self._setpoint.phases
-        phases = self._regret.best(present, allowed)
-        wanted = setpoint(phases, self._ladder.best_current_a(phases, surplus_w))
+        present = self._clamped(self._setpoint).phases  # others than are allowed have to be left anyway
+        phases = self._regret.best(present, allowed, self._limits.scarcity(now_s))
+        wanted = setpoint(phases, self._ladder.best_current_a(phases, *self._likely_w(surplus_w)))
         return self._within_limits(now_s, wanted, self._reason(phases, surplus_w))
 
     def _reason(self, phases: int, surplus: float) -> Reason:
@@ -301,6 +348,10 @@ class Controller:
         currents_a, rungs_w = (lowest_a, highest_a), self._car.rungs_w
         return Ladder(settings.phases, currents_a, settings.voltage_v, settings.weights, rungs_w)
 
+    def _make_regret(self) -> Regret:
+        settings = self._settings
+        return Regret(self._ladder.phases, settings.start_cost_wh / 2, settings.phase_switch_cost_wh / 2)
+
     def _clamped(self, wanted: Setpoint) -> Setpoint:
         if not wanted.charges:
             return NO_CHARGE
@@ -313,6 +364,17 @@ class Controller:
         if changed is None or changed == self._hand_acknowledged:
             return False
         return (now - changed).total_seconds() < self._settings.respect_hand_s
+
+
+def _renarrowed(limits: LimitsCommand, before: ControlSettings, settings: ControlSettings) -> tuple[int, int]:
+    """Return where the user's limits of the current are within other settings."""
+    lowest_a, highest_a = settings.min_current_a, settings.max_current_a
+    min_a, max_a = limits.min_current_a, limits.max_current_a
+    if min_a is None or min_a == before.min_current_a:
+        min_a = lowest_a
+    if max_a is None or max_a == before.max_current_a:
+        max_a = highest_a
+    return min(max(min_a, lowest_a), highest_a), min(max(max_a, lowest_a), highest_a)
 
 
 def _found(status: ChargerStatus) -> Setpoint:

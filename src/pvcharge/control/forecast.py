@@ -6,118 +6,64 @@ day, and how much of what is unusual now remains one and two readings later. Unt
 readings that come faster than once a minute, the surplus is taken to stay as it is.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, pi, sin, sqrt
+from math import exp
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from pvcharge.control.clear_day import DAY_S, FLOOR, GREATEST_W, MEMORY_S, SEASON_S, ClearDay, KeptClearDay
+from pvcharge.control.fit import Fit, KeptFit
+from pvcharge.control.learned import Kept, fitting
 
 SHORTEST_S = 60.0  # what is acted on for less needs no forecast
+LONGEST_S = DAY_S  # and beyond, nothing can be foreseen
 LEADS = (1, 2)  # in readings
+FEATURES = 3
 TOLERANCE = 0.25  # of a cadence, by which a reading may be off such a lead
-GREATEST_W = 100_000.0  # no house; nothing is learned from it
-DAY_S = 86_400.0
 QUARTER_S = 900.0  # the time that counts once in what is learned
-MEMORY_S = 10 * DAY_S
 USUAL_S = 9000.0  # what was so for this long is usual
-
-HARMONICS = 2
-SHADED = 0.1  # how much a reading below the clear day counts, beside one above it
-DARK_W = 20.0
-FLOOR = 0.05  # of the greatest production: at dawn a ratio of two small numbers says nothing
-LEAST_RATIO, GREATEST_RATIO = 0.25, 3.0
 CLEAREST = 1.5  # times the clear day, at the edge of a cloud
-SHAPE_DOUBT = 1e-3  # in readings: enough to tell the harmonics of the first hours apart
-
-ROUNDING = 1e-9  # the least share of a square that is more than rounding
 
 OUTLIER_W = 300.0  # errors beyond count by their size, not its square: the median, not the mean
 PERSISTENCE_WW = 3e6  # the evidence, in W², that it takes to believe half of a habit
+STRONGEST = 3.0  # no habit makes more of what is unusual
+
+TOLERATED = 1.25  # errors of guesses, beside those of the last reading
+WRONG_H = 0.5  # hours of the greatest power; what is learned here keeps below half of it
+LEAST_HEARD_W = 3000.0
+HOUR_S = 3600.0
+
+_Surplus = Annotated[float, Field(ge=-GREATEST_W, le=GREATEST_W)]
 
 
-class Fit:
-    """Weighted least squares with forgetting, drawn towards zero; no more than a small matrix is kept."""
+class KeptHabit(Kept):
+    """How much of what is unusual now remains so many readings later. The three shares are for the reader."""
 
-    def __init__(self, size: int, ridge: float) -> None:
-        self._ridge = ridge
-        self._squares = [[0.0] * size for _ in range(size)]
-        self._products = [0.0] * size
-        self.factors = [0.0] * size
+    lead_readings: Annotated[int, Field(ge=LEADS[0], le=LEADS[-1])]
+    of_unusual_rest: float
+    of_change_of_rest: float
+    of_unusual_clearness: float
+    evidence: KeptFit
 
-    def value(self, features: Sequence[float]) -> float:
-        """Return what is expected."""
-        return sum(factor * feature for factor, feature in zip(self.factors, features, strict=True))
-
-    def learn(self, features: Sequence[float], value: float, weight: float, keep: float) -> None:
-        """Learn from one observation.
-
-        Args:
-            features: as many as the size.
-            value: what was seen with them.
-            weight: how much it counts.
-            keep: the share of everything before that is kept.
-        """
-        for i, feature in enumerate(features):
-            row, weighted = self._squares[i], weight * feature
-            for j in range(i + 1):
-                row[j] = row[j] * keep + weighted * features[j]
-            self._products[i] = self._products[i] * keep + weighted * value
-        self.factors = self._solved()
-
-    def _solved(self) -> list[float]:
-        """Solve by Cholesky's method; the ridge keeps the matrix definite."""
-        lower: list[list[float]] = []
-        solved: list[float] = []
-        for i, squares in enumerate(self._squares):
-            row: list[float] = []
-            for j, other in enumerate(lower):
-                row.append((squares[j] - _product(row, other)) / other[j])
-            square = squares[i] + self._ridge
-            row.append(sqrt(max(square - _product(row, row), ROUNDING * square)))
-            lower.append(row)
-            solved.append((self._products[i] - _product(row, solved)) / row[i])
-        size = len(solved)
-        for i in reversed(range(size)):
-            solved[i] -= sum(lower[k][i] * solved[k] for k in range(i + 1, size))
-            solved[i] /= lower[i][i]
-        return solved
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(self.evidence.products) != FEATURES:
+            raise ValueError(f"evidence.products are not {FEATURES}")
+        if max(map(abs, _habit(self.evidence).factors)) > STRONGEST:
+            raise ValueError(f"evidence tells of a habit stronger than {STRONGEST:g}")
+        return self
 
 
-class ClearDay:
-    """What a roof gives at each time of a clear day: an upper envelope of two harmonics.
+class KeptForecast(Kept):
+    """What is kept of roof and house."""
 
-    The sun's height above a plane is one harmonic of the time of day; the second serves roofs of two planes.
-    """
-
-    def __init__(self) -> None:
-        self._fit = Fit(1 + 2 * HARMONICS, SHAPE_DOUBT)
-        self._hours = 0  # of the day that have been seen, as bits
-        self._first_s: float | None = None
-        self.greatest_w = 0.0
-
-    def power_w(self, at_s: float, now_s: float) -> float | None:
-        """Return what the roof would give under a clear sky.
-
-        None within the first day, or if nothing has been told yet of that hour of the day.
-        """
-        if self._first_s is None or now_s - self._first_s < DAY_S or not self._hours & _hour(at_s):
-            return None
-        return max(0.0, self._fit.value(_turns(at_s)))
-
-    def observe(self, at_s: float, pv_w: float, weight: float, keep: float) -> None:
-        """Learn from a reading."""
-        self._hours |= _hour(at_s)
-        self._first_s = at_s if self._first_s is None else self._first_s
-        self.greatest_w = max(self.greatest_w, pv_w)
-        turns = _turns(at_s)
-        clear_w = self._fit.value(turns)
-        if pv_w > DARK_W or clear_w > 0:  # beyond dawn and dusk the harmonics may be what they like
-            self._fit.learn(turns, pv_w, weight if pv_w > clear_w else SHADED * weight, keep)
-
-    def ratio(self, clear_w: float | None, later_w: float | None) -> float:
-        """Return by what production grows between two times that would give so much under a clear sky."""
-        if clear_w is None or later_w is None or self.greatest_w <= DARK_W:
-            return 1.0
-        floor_w = FLOOR * self.greatest_w
-        return min(max((later_w + floor_w) / (clear_w + floor_w), LEAST_RATIO), GREATEST_RATIO)
+    clear_day: KeptClearDay | None
+    habits: Annotated[tuple[KeptHabit, ...], Field(max_length=len(LEADS))]
+    usual_rest_w: Annotated[float, Field(ge=-2 * GREATEST_W, le=2 * GREATEST_W)] | None
+    usual_clearness: Annotated[float, Field(ge=0, le=CLEAREST)] | None
+    least_surplus_w: _Surplus
+    greatest_surplus_w: _Surplus
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +84,8 @@ class _Guess:
     lead: int
     features: tuple[float, float, float]
     plain_w: float  # the surplus if all that is unusual remains
+    expected_w: float
+    last_w: float  # the surplus at the time of the guess
 
 
 class Forecast:
@@ -145,7 +93,7 @@ class Forecast:
 
     def __init__(self) -> None:
         self.clear_day = ClearDay()
-        self.habits = {lead: Fit(3, PERSISTENCE_WW) for lead in LEADS}
+        self.habits = _no_habits()
         self._last: _Seen | None = None
         self._usual_rest_w: float | None = None
         self._usual_clearness: float | None = None
@@ -153,6 +101,8 @@ class Forecast:
         self._least_w, self._greatest_w = 0.0, 0.0  # surplus ever seen
         self._cadence_s = 1.0
         self._course_w: list[float] = []  # surplus of the last reading and the next two; empty if unknown
+        self._heard_w = LEAST_HEARD_W  # the greatest power of late
+        self._wrong_wh = 0.0  # by how much more than the last reading guesses have been wrong lately
 
     def pause(self) -> None:
         """Forget the last reading: what was told now does not tell how it goes on."""
@@ -168,13 +118,16 @@ class Forecast:
             surplus_w: what it tells.
             pv_w: the production that is part of it, None if that is not known.
         """
-        if not (cadence_s >= SHORTEST_S and max(abs(surplus_w), abs(pv_w or 0.0)) <= GREATEST_W):
+        if not (SHORTEST_S <= cadence_s <= LONGEST_S and max(abs(surplus_w), abs(pv_w or 0.0)) <= GREATEST_W):
             self.pause()
             return
         produced_w = max(0.0, surplus_w if pv_w is None else pv_w)
         seen = _Seen(at_s, pv_w is not None, produced_w, produced_w - surplus_w)
         self._cadence_s = cadence_s
         self._compare(at_s, surplus_w)
+        self._heard_w = max(self._keep * self._heard_w, produced_w, abs(surplus_w), LEAST_HEARD_W)
+        if self._wrong_wh > WRONG_H * self._heard_w:
+            self._forget()
         self._least_w, self._greatest_w = min(self._least_w, surplus_w), max(self._greatest_w, surplus_w)
         self._expect(seen, surplus_w)
         self._last = seen
@@ -197,7 +150,16 @@ class Forecast:
                 error_w = abs(change_w - habit.value(guess.features))
                 trust = OUTLIER_W / max(OUTLIER_W, error_w)
                 habit.learn(guess.features, change_w, trust * self._weight, self._keep)
+                excess_w = abs(surplus_w - guess.expected_w) - TOLERATED * abs(surplus_w - guess.last_w)
+                self._wrong_wh = max(0.0, self._wrong_wh + excess_w * self._cadence_s / HOUR_S)
         self._guesses = [guess for guess in self._guesses if at_s + tolerance_s < guess.at_s]
+
+    def _forget(self) -> None:
+        """Begin anew: whatever has been learned, here or in an earlier run, is not true any more."""
+        self.clear_day, self.habits = ClearDay(), _no_habits()
+        self._usual_rest_w = self._usual_clearness = None
+        self._guesses, self._wrong_wh = [], 0.0
+        self._least_w = self._greatest_w = 0.0
 
     def _expect(self, seen: _Seen, surplus_w: float) -> None:
         """Guess the next two readings."""
@@ -210,9 +172,10 @@ class Forecast:
             later_w = self.clear_day.power_w(later_s, seen.at_s)
             features = (above_w, rise_w, clearer * (later_w or 0.0))
             plain_w = seen.pv_w * self.clear_day.ratio(clear_w, later_w) - seen.rest_w
-            self._guesses.append(_Guess(later_s, lead, features, plain_w))
             expected_w = plain_w + self.habits[lead].value(features)
-            self._course_w.append(min(max(expected_w, self._least_w), self._greatest_w))
+            expected_w = min(max(expected_w, self._least_w), self._greatest_w)
+            self._course_w.append(expected_w)
+            self._guesses.append(_Guess(later_s, lead, features, plain_w, expected_w, surplus_w))
 
     def _unusual(self, seen: _Seen) -> tuple[float, float]:
         """Return by how much the house takes more than usual, and than at the last reading."""
@@ -252,20 +215,59 @@ class Forecast:
         from_w, to_w = self._course_w[before : before + 2]
         return from_w + (later - before) * (to_w - from_w)
 
+    def learned(self, heard_s: float) -> KeptForecast | None:
+        """Return what is to be kept when readings were heard last at this time; None if it is nothing."""
+        clear_day = self.clear_day.learned(heard_s)
+        if clear_day is None:
+            return None
+        habits = [_kept(lead, fit) for lead, fit in self.habits.items()]
+        return fitting(
+            KeptForecast,
+            clear_day=clear_day,
+            habits=tuple(habit for habit in habits if habit),
+            usual_rest_w=self._usual_rest_w,
+            usual_clearness=self._usual_clearness,
+            least_surplus_w=self._least_w,
+            greatest_surplus_w=self._greatest_w,
+        )
 
-def _product(one: Sequence[float], other: Sequence[float]) -> float:
-    """Return the scalar product over the shorter of two."""
-    return sum(a * b for a, b in zip(one, other, strict=False))
+    def recall(self, kept: KeptForecast) -> None:
+        """Go on from what was kept."""
+        if kept.clear_day is not None:
+            self.clear_day.recall(kept.clear_day)
+        self.habits |= {habit.lead_readings: _habit(habit.evidence) for habit in kept.habits}
+        self._usual_rest_w, self._usual_clearness = kept.usual_rest_w, kept.usual_clearness
+        self._least_w, self._greatest_w = kept.least_surplus_w, kept.greatest_surplus_w
+
+    def rest(self, now_s: float, silent_s: float) -> None:
+        """Believe less after a silence of so many seconds, and what depends on the season not at all."""
+        if silent_s > DAY_S:
+            self._usual_rest_w = self._usual_clearness = None
+        for habit in self.habits.values():
+            habit.fade(exp(-silent_s / MEMORY_S))
+        if silent_s > SEASON_S:
+            self.clear_day = ClearDay()
+        else:
+            self.clear_day.rest(now_s, silent_s)
 
 
-def _hour(at_s: float) -> int:
-    """Return the hour of the day as a bit."""
-    return 1 << int(at_s % DAY_S // 3600)
+def _no_habits() -> dict[int, Fit]:
+    return {lead: Fit(FEATURES, PERSISTENCE_WW) for lead in LEADS}
 
 
-def _turns(at_s: float) -> list[float]:
-    angle = 2.0 * pi * (at_s % DAY_S) / DAY_S
-    turns = [1.0]
-    for harmonic in range(1, HARMONICS + 1):
-        turns += (cos(harmonic * angle), sin(harmonic * angle))
-    return turns
+def _kept(lead: int, habit: Fit) -> KeptHabit | None:
+    rest, change, clearness = (round(factor, 3) for factor in habit.factors)
+    return fitting(
+        KeptHabit,
+        lead_readings=lead,
+        of_unusual_rest=rest,
+        of_change_of_rest=change,
+        of_unusual_clearness=clearness,
+        evidence=habit.learned(),
+    )
+
+
+def _habit(kept: KeptFit) -> Fit:
+    habit = Fit(FEATURES, PERSISTENCE_WW)
+    habit.recall(kept)
+    return habit

@@ -12,6 +12,7 @@ from pvcharge.model import PowerFlow
 
 UNKNOWN_CADENCE_S = 300.0  # until two readings have come
 LONGEST_CADENCE_S = 1800.0  # a longer pause is a night or an outage, not a rhythm
+RECALLED = 3  # so many readings weigh as much as what was learned in an earlier run
 FIRST_READING_S = 900.0  # how long a charge found running at the start goes on without any reading
 EQUAL_RUN_S = 600.0  # equal values for longer than this are one old value
 EQUAL_RUN_CADENCES = 4.0
@@ -39,6 +40,7 @@ class Freshness:
         self._arrival_ages_s: deque[float] = deque(maxlen=5)
         self._arrived = True
         self._cadence_s = UNKNOWN_CADENCE_S
+        self._usual_age_s = 0.0
         self._waiting_since_s: float | None = None
         self.frozen = False
 
@@ -50,7 +52,31 @@ class Freshness:
     @property
     def arrival_age_s(self) -> float:
         """The usual age of readings on arrival, 0 until the first has been looked at."""
-        return median(self._arrival_ages_s) if self._arrival_ages_s else 0.0
+        return self._usual_age_s
+
+    @property
+    def usual_pause_s(self) -> float | None:
+        """The usual pause as far as it has been learned."""
+        return self._cadence_s if self._pauses_s else None
+
+    @property
+    def usual_age_s(self) -> float | None:
+        """The usual age on arrival as far as it has been learned."""
+        return self._usual_age_s if self._arrival_ages_s else None
+
+    def recall(self, pause_s: float | None, age_s: float | None) -> None:
+        """Take these to be usual, as if heard a few times: a few readings can prove otherwise."""
+        if pause_s is not None:
+            self._cadence_s = pause_s
+            self._pauses_s.extend([pause_s] * RECALLED)
+        if age_s is not None:
+            self._usual_age_s = age_s
+            self._arrival_ages_s.extend([age_s] * RECALLED)
+
+    def forget(self) -> None:
+        """Learn anew what is usual; until the next reading tells, the present one is as good as it was."""
+        self._pauses_s.clear()
+        self._arrival_ages_s.clear()
 
     def observe(self, flow: PowerFlow, end_s: float, charger_w: float | None) -> None:
         """Take a reading into account that is newer than all before; `charger_w` is None if not known."""
@@ -92,7 +118,8 @@ class Freshness:
         if not self._arrived and self._newest_s is not None:
             self._arrived = True
             self._arrival_ages_s.append(max(0.0, now_s - self._newest_s))
-        usual_s = median(self._arrival_ages_s)
+            self._usual_age_s = median(self._arrival_ages_s)
+        usual_s = self._usual_age_s
         if age_s <= usual_s + 1.5 * self._cadence_s + 15.0:
             return Age.FRESH
         return Age.LATE if age_s <= usual_s + 3.0 * self._cadence_s + 45.0 else Age.STALE

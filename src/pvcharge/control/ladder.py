@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import isclose
 
 from pvcharge.model import NO_CHARGE, Setpoint
 
@@ -40,30 +41,44 @@ class Ladder:
         self._rung_w = {number: number * voltage_v for number in {*self.phases, *ALL_PHASES}}
         self._rung_w |= rungs_w or {}
         self.import_weight, self.export_weight = weights
+        self._share = self.export_weight / (self.import_weight + self.export_weight)
+
+    @property
+    def leans(self) -> bool:
+        """Whether one side of the balance is dearer, so that more counts than the surplus to be expected."""
+        return not isclose(self.import_weight, self.export_weight)
 
     def cost_w(self, power_w: float, surplus_w: float) -> float:
         """Return the weighted grid exchange of charging at this power while this much surplus is there."""
         excess_w = power_w - surplus_w
         return excess_w * self.import_weight if excess_w > 0 else -excess_w * self.export_weight
 
-    def best_current_a(self, phases: int, surplus_w: float) -> int:
-        """Return the whole amps of least cost on so many phases, 0 for no phases."""
+    def best_current_a(self, phases: int, *likely_w: float) -> int:
+        """Return the whole amps of least cost on so many phases, 0 for no phases.
+
+        Args:
+            phases: on which it charges.
+            likely_w: one surplus, or several that are equally likely, in rising order.
+        """
         if not phases:
             return 0
         rung_w = self._rung_w[phases]
-        lower_a = int(surplus_w // rung_w)
+        # The best power is a quantile: as often below it as a Wh sold costs, beside one bought.
+        at_w = likely_w[min(int(self._share * len(likely_w)), len(likely_w) - 1)]
+        lower_a = int(at_w // rung_w)
         if lower_a < self.min_current_a:
             return self.min_current_a
         if lower_a >= self.max_current_a:
             return self.max_current_a
-        lower_is_better = self.cost_w(lower_a * rung_w, surplus_w) <= self.cost_w(
-            (lower_a + 1) * rung_w, surplus_w
-        )
-        return lower_a if lower_is_better else lower_a + 1
+        lower_w = self._mean_cost_w(lower_a * rung_w, likely_w)
+        return lower_a if lower_w <= self._mean_cost_w((lower_a + 1) * rung_w, likely_w) else lower_a + 1
 
-    def best_cost_w(self, phases: int, surplus_w: float) -> float:
-        """Return the least cost that so many phases can attain."""
-        return self.cost_w(self._rung_w[phases] * self.best_current_a(phases, surplus_w), surplus_w)
+    def best_cost_w(self, phases: int, *likely_w: float) -> float:
+        """Return the least cost that so many phases can attain, on average over equally likely surpluses."""
+        return self._mean_cost_w(self._rung_w[phases] * self.best_current_a(phases, *likely_w), likely_w)
+
+    def _mean_cost_w(self, power_w: float, likely_w: Sequence[float]) -> float:
+        return sum(self.cost_w(power_w, surplus_w) for surplus_w in likely_w) / len(likely_w)
 
     def power_w(self, level: Setpoint) -> float:
         """Return what the car draws at a level."""

@@ -5,18 +5,39 @@ the next takes over, and hands back when one that is trusted more has proved to 
 jump: the surplus known last stays until there is a newer reading.
 """
 
+from collections.abc import Mapping
+from datetime import timedelta
 from math import inf
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
 
 from pvcharge.control.align import ChargerPowerLog, after_battery
+from pvcharge.control.clear_day import SEASON_S
 from pvcharge.control.freshness import Age, Freshness
+from pvcharge.control.learned import Kept, Moment, read
 from pvcharge.control.settings import ControlSettings
-from pvcharge.control.source import Source
+from pvcharge.control.source import KeptSource, Source
 from pvcharge.model import Distrust, PowerFlow
 
 MOST_SOURCES = 8  # the one that is trusted least is forgotten, of several the one heard longest ago
 FORGOTTEN_S = 86_400.0  # a source that is silent for so long is none any more
 
 Told = tuple[float, float]  # surplus in W, and for how many seconds it was that
+
+
+class KeptReadings(Kept):
+    """The document of all that is learned of sources: some 4 kB for each. `at` is for the reader only."""
+
+    v: Literal[1]
+    at: Moment | None
+    sources: Annotated[tuple[KeptSource, ...], Field(max_length=MOST_SOURCES)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len({source.name for source in self.sources}) < len(self.sources):
+            raise ValueError("sources have the same name")
+        return self
 
 
 class Readings:
@@ -37,8 +58,52 @@ class Readings:
         self._unknown = Freshness()  # of nothing, before the first reading
         self._battery_seen = False
         self._decided_w = 0.0
+        self._kept: dict[str, KeptSource] = {}  # of sources that have not been heard in this run
+
+    # --- what is kept ---
+
+    def learned(self) -> dict[str, Any]:
+        """Return all that is learned, as JSON."""
+        heard = (it for source in self._sources if (it := source.learned()))
+        by_name: dict[str, KeptSource] = {}
+        for source in (*heard, *self._kept.values()):
+            by_name.setdefault(source.name, source)  # among equal names, the one trusted more
+        newest = max((it.heard_at for it in by_name.values()), default=None)
+        season = timedelta(seconds=SEASON_S)
+        of_late = (it for it in by_name.values() if newest and newest - it.heard_at <= season)
+        kept = tuple(of_late)[:MOST_SOURCES]
+        at = max((it.heard_at for it in kept), default=None)
+        return KeptReadings(v=1, at=at, sources=kept).model_dump(mode="json")
+
+    def recall(self, document: Mapping[str, Any]) -> None:
+        """Go on from a document in place of what is learned; sources are known by their names.
+
+        Raises:
+            ValueError: it is not understood, and nothing was changed.
+        """
+        kept = read(KeptReadings, document)
+        self.forget()
+        self._kept = {source.name: source for source in kept.sources}
+        for source in self._sources:
+            self._awake(source, source.heard_s)
+
+    def forget(self) -> None:
+        """Begin to learn anew; what was told last stays."""
+        self._kept.clear()
+        for source in self._sources:
+            source.forget()
+
+    def _awake(self, source: Source, now_s: float) -> None:
+        """Let a source that is heard recall what is kept of it."""
+        kept = self._kept.pop(source.name, None)
+        if kept is not None:
+            source.recall(kept, now_s)
 
     # --- inputs ---
+
+    def configure(self, settings: ControlSettings) -> None:
+        """Let a home battery count by other settings from the next reading on."""
+        self._settings = settings
 
     def observe(self, flow: PowerFlow) -> Told | None:
         """Take a reading into account; return what it tells if it is to be followed and is news."""
@@ -51,9 +116,9 @@ class Readings:
         if flow.grid_w is None or source.incomplete:
             return None
         source.end_s = end_s
+        source.count(flow)
         charger_w = self._charger_w(source, flow, start_s, end_s)
         source.freshness.observe(flow, end_s, charger_w)
-        source.count(flow)
         self._judge(source, start_s, end_s, flow.grid_w, charger_w)
         if source.freshness.frozen:
             return None
@@ -95,6 +160,7 @@ class Readings:
             others = (source for source in self._sources if source is not self._driving)
             self._forget(max(others, key=lambda it: (it.rank, -it.heard_s)))
         source = Source(flow.source, flow.rank)
+        self._awake(source, flow.end.timestamp())
         self._sources.append(source)
         self._sources.sort(key=lambda it: it.rank)  # among equals, the one heard first
         return source
@@ -172,6 +238,10 @@ class Readings:
     def surplus_w(self) -> float | None:
         """The surplus for the car as expected now."""
         return self._followed.surplus_w if self._followed and self._followed.usable else None
+
+    def likely_w(self, surplus_w: float) -> tuple[float, ...]:
+        """Return what the surplus may be, where this much is expected; each as likely, in rising order."""
+        return (surplus_w,) if self._followed is None else self._followed.spread.around(surplus_w)
 
     @property
     def source(self) -> str | None:

@@ -14,8 +14,12 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import exp, inf, log, sqrt
 from statistics import median
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
 
 from pvcharge.control.align import ChargerPowerLog
+from pvcharge.control.learned import Kept, Moment, fitting, moment
 
 # Coarser where some seconds make no difference to a reading that is minutes old anyhow.
 AGES_S = (0.0, 5.0, 10.0, 15.0, *(10.0 * n for n in range(2, 25)))
@@ -23,6 +27,7 @@ STAMPED_RIGHT = 2  # so many of these ages are none
 LEARN_EACH_S = 15.0  # readings that come closer together share their fate
 LEARNING_RATE = 0.03  # the weight of one reading in what is expected of the next
 FIRST_READINGS = 20  # so many weigh as much as the initial ignorance
+LEAST_SHARE = 1e-6  # of an age, however long it was not met: else it could never be again
 SURPRISE = 0.03  # share of readings between which the house itself changes by anything
 SURPRISE_SPAN_W = 20_000.0  # up to half of this
 BELIEVED, DISBELIEVED = 6.0, 0.0  # log odds at which ages are believed, and are not any more
@@ -34,11 +39,54 @@ SCATTER_W = 200.0  # how much the house changes between readings, before it is k
 LEAST_SCATTER_W = 30.0
 SCATTER_RATE = 0.05
 GREATEST_W = 1e6  # no house draws more
+SUM_TOLERANCE = 1e-6  # of shares
 
 STEP_W = 500.0  # what the charger must move to be seen
 STEPS, FEW_STEPS = 15, 5  # are remembered, and suffice
 TRUE_FOR_S = 86_400.0  # without another step; a meter that made us stop may have been mended meanwhile
 AGREEING = 0.25  # spread of as many as are remembered, above which they tell nothing
+GREATEST_RATIO = 4 * GREATEST_W / STEP_W  # between two readings within what a house draws
+
+_AGES = [f"{age_s:g}" for age_s in AGES_S]
+_Share = Annotated[float, Field(ge=LEAST_SHARE / 2, le=1)]
+_Evidence = Annotated[float, Field(gt=DISBELIEVED, le=CERTAIN)]
+_Ratio = Annotated[float, Field(ge=-GREATEST_RATIO, le=GREATEST_RATIO)]
+
+
+class KeptAges(Kept):
+    """What is kept of ages that are believed. `mean_s` and `spread_s` are for the reader only."""
+
+    mean_s: float
+    spread_s: float
+    share_by_age_s: dict[str, _Share]
+    log_odds_late: _Evidence
+    log_odds_seen: _Evidence
+    house_scatter_w: Annotated[float, Field(ge=LEAST_SCATTER_W, le=4 * GREATEST_W)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.share_by_age_s.keys() != set(_AGES):
+            raise ValueError(f"share_by_age_s has not the ages 0 to {AGES_S[-1]:g}")
+        if abs(sum(self.share_by_age_s.values()) - 1.0) > SUM_TOLERANCE:
+            raise ValueError("share_by_age_s adds up to something else than 1")
+        return self
+
+
+class KeptGain(Kept):
+    """What is kept of the answers to steps. `gain` is for the reader only."""
+
+    gain: float | None
+    ratios: Annotated[
+        tuple[Annotated[tuple[_Ratio, ...], Field(min_length=1, max_length=2)], ...],
+        Field(min_length=1, max_length=STEPS),
+    ]
+    stepped_at: Moment
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len({len(ratio) for ratio in self.ratios}) > 1:
+            raise ValueError("ratios are of different kinds")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +143,39 @@ class Response:
         About 1 as it should be, -1 for a meter mounted backwards, 0 for one that does not see the charger.
         """
         return self._steps.gain
+
+    def learned_ages(self) -> KeptAges | None:
+        """Return what is to be kept of ages, None unless they are believed."""
+        if not self._believed:
+            return None
+        return fitting(
+            KeptAges,
+            mean_s=round(self.age_s, 1),
+            spread_s=round(self.spread_s, 1),
+            share_by_age_s=dict(zip(_AGES, self._expected, strict=True)),
+            log_odds_late=self._late.odds,
+            log_odds_seen=self._seen.odds,
+            house_scatter_w=self._scatter_w,
+        )
+
+    def learned_gain(self) -> KeptGain | None:
+        """Return what is to be kept of answers to steps, None without any."""
+        return self._steps.learned()
+
+    def recall(self, ages: KeptAges | None, gain: KeptGain | None) -> None:
+        """Go on from what was kept."""
+        if ages is not None:
+            self._expected = [ages.share_by_age_s[age] for age in _AGES]
+            self._readings = FIRST_READINGS
+            self._late, self._seen = _Odds(ages.log_odds_late), _Odds(ages.log_odds_seen)
+            self._believed = True
+            self._scatter_w = ages.house_scatter_w
+        if gain is not None:
+            self._steps.recall(gain)
+
+    def expire(self, now_s: float) -> None:
+        """Take into account how late it is, with each reading, also one that tells nothing of this."""
+        self._steps.expire(now_s)
 
     def observe(
         self, at_s: float, grid_w: float, power: ChargerPowerLog, supply_w: float | None = None
@@ -183,7 +264,9 @@ class Response:
         self._judge(at_s, log(expected / max(fits[:STAMPED_RIGHT])), log(expected / unanswered))
         self._readings += 1
         rate = max(LEARNING_RATE, 1.0 / (FIRST_READINGS + self._readings))
-        self._expected = [p + rate * (new - p) for p, new in zip(self._expected, ages, strict=True)]
+        self._expected = _normalised(
+            [max(p + rate * (new - p), LEAST_SHARE) for p, new in zip(self._expected, ages, strict=True)]
+        )
 
     def _judge(self, at_s: float, late: float, seen: float) -> None:
         """Add the evidence of one reading, as log likelihood ratios."""
@@ -194,20 +277,21 @@ class Response:
 class _Odds:
     """Log odds by evidence of which a single coincidence, however often read, can add only so much."""
 
-    def __init__(self) -> None:
-        self._before = 0.0  # the present move of the charger
+    def __init__(self, odds: float = 0.0) -> None:
+        self._before = odds  # the present move of the charger
         self._since_s = -inf
         self._move = 0.0
 
     def add(self, at_s: float, evidence: float) -> float:
         """Add a log likelihood ratio and return the odds."""
         if not 0 <= at_s - self._since_s <= AGES_S[-1]:
-            self._before, self._since_s, self._move = self._now, at_s, 0.0
+            self._before, self._since_s, self._move = self.odds, at_s, 0.0
         self._move += evidence
-        return self._now
+        return self.odds
 
     @property
-    def _now(self) -> float:
+    def odds(self) -> float:
+        """The log odds by all evidence."""
         return _bounded(self._before + _bounded(self._move, EACH_MOVE), CERTAIN)
 
 
@@ -226,9 +310,6 @@ class _Steps:
     def observe(self, at_s: float, told_w: tuple[float, ...], charger_w: float) -> None:
         """Take a reading into account at which the charger had settled."""
         last, self._last = self._last, (at_s, told_w, charger_w)
-        if at_s - self._stepped_s > TRUE_FOR_S:
-            self._ratios.clear()
-            self.gain = None
         if last is None or not 0 < at_s - last[0] <= FORGET_S or len(last[1]) != len(told_w):
             return
         step_w = charger_w - last[2]
@@ -239,6 +320,27 @@ class _Steps:
             self._ratios.clear()
         self._ratios.append(tuple((new - old) / step_w for new, old in zip(told_w, last[1], strict=True)))
         self.gain = self._agreed()
+
+    def learned(self) -> KeptGain | None:
+        """Return what is to be kept, None if it is nothing."""
+        if not self._ratios:
+            return None
+        return fitting(
+            KeptGain, gain=self.gain, ratios=tuple(self._ratios), stepped_at=moment(self._stepped_s)
+        )
+
+    def recall(self, kept: KeptGain) -> None:
+        """Go on from what was kept."""
+        self._ratios.extend(kept.ratios)
+        self._stepped_s = kept.stepped_at.timestamp()
+        self.gain = self._agreed()
+
+    def expire(self, now_s: float) -> None:
+        """Forget what may not be true any more."""
+        self._stepped_s = min(self._stepped_s, now_s)
+        if now_s - self._stepped_s > TRUE_FOR_S:
+            self._ratios.clear()
+            self.gain = None
 
     def _agreed(self) -> float | None:
         if len(self._ratios) < FEW_STEPS:

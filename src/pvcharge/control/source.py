@@ -1,12 +1,18 @@
 """One source of readings: whether it is there, whether it can be true, and what it tells of the surplus."""
 
 from math import inf
+from typing import Annotated, Self
 
-from pvcharge.control.forecast import Forecast
+from pydantic import Field, model_validator
+
+from pvcharge.control.clear_day import DAY_S
+from pvcharge.control.forecast import Forecast, KeptForecast
 from pvcharge.control.freshness import Age, Freshness
 from pvcharge.control.hidden import HiddenSurplus
+from pvcharge.control.learned import Kept, Moment, fitting, moment
 from pvcharge.control.plausibility import Plausibility
-from pvcharge.control.response import Response
+from pvcharge.control.response import KeptAges, KeptGain, Response
+from pvcharge.control.spread import Spread
 from pvcharge.model import UNTRUE, Distrust, PowerFlow
 
 RETURNED = 3  # so many instants prove that a source is back; of means each one does
@@ -15,6 +21,30 @@ STEADY_S = 60.0  # what the house drew longer ago says nothing
 FIRST_INSTANT_S = 5.0  # the time an instant stands for while the rhythm is unknown
 GAIN_TOLERANCE = 0.5  # what noise never did to a right meter's gain of 1
 NO_GAIN = 0.25
+
+
+# With these a reading is stale after 89 minutes. A source that is slower has to be learned anew.
+SLOWEST_S, OLDEST_S = 1200.0, 1700.0
+
+
+class KeptSource(Kept):
+    """What is kept of a source, whatever its rank will be; None is what is not known or not believed."""
+
+    name: Annotated[str, Field(max_length=100)]
+    heard_at: Moment  # until when it was learned
+    usual_pause_s: Annotated[float, Field(gt=0, le=SLOWEST_S)] | None
+    usual_age_s: Annotated[float, Field(ge=0, le=OLDEST_S)] | None
+    ages: KeptAges | None
+    gain: KeptGain | None
+    forecast: KeptForecast | None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.gain and self.gain.stepped_at > self.heard_at:
+            raise ValueError("gain.stepped_at is after heard_at")
+        if self.forecast and self.forecast.clear_day and self.forecast.clear_day.since > self.heard_at:
+            raise ValueError("forecast.clear_day.since is after heard_at")
+        return self
 
 
 class Source:
@@ -28,12 +58,48 @@ class Source:
         self.hidden = HiddenSurplus()
         self.response = Response()
         self.forecast = Forecast()
+        self.spread = Spread()
         self.heard_s = -inf  # end of its newest reading, usable or not
         self.end_s = -inf  # of its newest usable reading
         self.expected_w: float | None = None  # surplus in the time for which its newest reading is acted on
         self.incomplete = False
         self._returned = 0  # readings since it was stale
         self._house_w, self._house_s = 0.0, -inf  # what the rest of the house drew, and when
+
+    def learned(self) -> KeptSource | None:
+        """Return what is to be kept, None if it is nothing."""
+        pause_s, age_s = self.freshness.usual_pause_s, self.freshness.usual_age_s
+        ages, gain = self.response.learned_ages(), self.response.learned_gain()
+        forecast = self.forecast.learned(self.heard_s)
+        if (pause_s, age_s, ages, gain, forecast) == (None,) * 5:
+            return None
+        return fitting(
+            KeptSource,
+            name=self.name,
+            heard_at=moment(self.heard_s),
+            usual_pause_s=pause_s if pause_s is None or pause_s <= SLOWEST_S else None,
+            usual_age_s=age_s if age_s is None or age_s <= OLDEST_S else None,
+            ages=ages,
+            gain=gain,
+            forecast=forecast,
+        )
+
+    def recall(self, kept: KeptSource, now_s: float) -> None:
+        """Go on from what was kept at a time before now, unless it is of a future that cannot be."""
+        silent_s = now_s - kept.heard_at.timestamp()
+        if silent_s < -DAY_S:
+            return
+        self.freshness.recall(kept.usual_pause_s, kept.usual_age_s)
+        self.response.recall(kept.ages, kept.gain)
+        if kept.forecast is not None:
+            self.forecast.recall(kept.forecast)
+            self.forecast.rest(now_s, max(0.0, silent_s))
+
+    def forget(self) -> None:
+        """Begin to learn anew; what was told last stays."""
+        self.freshness.forget()
+        self.plausibility, self.response, self.forecast = Plausibility(), Response(), Forecast()
+        self.spread = Spread()
 
     @property
     def doubt(self) -> Distrust | None:
@@ -61,10 +127,13 @@ class Source:
         pv_w = flow.pv_w if flow.battery_w is None else None
         acted_on_s = end_s + self.freshness.arrival_age_s + self.freshness.cadence_s / 2
         self.forecast.observe(middle_s, self.freshness.cadence_s, surplus_w, pv_w)
+        self.spread.compare(middle_s, self.freshness.cadence_s, surplus_w)
         self.expected_w = self.forecast.surplus_w(acted_on_s, surplus_w)
+        self.spread.expect(acted_on_s, self.expected_w)
 
     def count(self, flow: PowerFlow) -> None:
-        """Count a reading towards the proof that the source is back."""
+        """Count a reading towards the proof that the source is back, and the time towards forgetting."""
+        self.response.expire(self.end_s)
         self._returned += RETURNED if flow.span_s else 1
 
     def age(self, now_s: float) -> Age:
