@@ -246,6 +246,18 @@ class LimitsCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsCommand:
+    """The settings of the controller as the user wants them from now on: all of `[control]`, as JSON."""
+
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetCommand:
+    """The user wants the controller to forget all that it has learned."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """A setpoint that is good for a while: unless renewed, the edge falls back to its own settings."""
 

@@ -23,16 +23,23 @@ CAPACITY = 10_000  # events that wait for a disk that is slow to wake
 
 
 def remember_tasks(
-    config: Config, clock: Clock, feed: Feed, pollers: Sequence[Poller], charger: str
+    config: Config,
+    clock: Clock,
+    feed: Feed,
+    pollers: Sequence[Poller],
+    charger: str,
+    *,
+    recalled: str | None = None,
 ) -> Tasks:
     """Return the tasks that remember, by name.
 
     Args:
-        config: the whole configuration.
+        config: the whole configuration, with the settings that are in force at the start.
         clock: the daemon's time.
         feed: what is remembered.
         pollers: of the inverters, the first of which that knows the past may be asked for it.
         charger: the charger's name.
+        recalled: what the controller knows from before, as JSON; None if nothing.
     """
     if not config.history.enabled:
         return {}
@@ -43,7 +50,7 @@ def remember_tasks(
         clock,
         feed.subscribe(CAPACITY),
         feed.publish,
-        about=About(__version__, control.model_dump_json()),
+        about=About(__version__, control.model_dump_json(), recalled),
         settings=config.history,
         prices=Prices(control.import_price, control.feed_in_price),
         zone=config.site.zone,

@@ -1,6 +1,7 @@
 """A house whose days are recorded by the real control loop, in virtual time."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from pvcharge.control import Controller, ControlSettings
 from pvcharge.history.reading import Reader
 from pvcharge.history.rows import Event
 from pvcharge.history.store import Batch, Store
-from pvcharge.model import Decision, Lease, LimitsCommand, Mode, ModeCommand, Setpoint
+from pvcharge.model import Decision, Lease, LimitsCommand, Mode, ModeCommand, Setpoint, SettingsCommand
 from pvcharge.sim.chargepoint import ChargePoint
 from pvcharge.sim.feed import Feed as Inverter
 from pvcharge.sim.feed import Source
@@ -25,7 +26,7 @@ from pvcharge.sim.weather import Weather
 from pvcharge.tasks.control_loop import ControlLoop
 from pvcharge.tasks.feed import Event as FeedEvent
 from pvcharge.tasks.feed import Feed
-from pvcharge.tasks.queues import Inbox, Latest
+from pvcharge.tasks.queues import Inbox, Latest, Letter
 
 T = TypeVar("T")
 
@@ -124,15 +125,21 @@ class Recording:
         self._inbox: Inbox = asyncio.Queue()
         self._leases: Latest[Lease | None] = Latest(None)
         self._feed = _WritingFeed()
+        self._controller: Controller | None = None  # of the last start
         self._daemon: asyncio.Task[None] | None = None
         self._starts_anew = True
         self._counted = Totals()
 
     # --- what may happen ---
 
-    def command(self, command: ModeCommand | LimitsCommand) -> None:
+    def command(self, command: Letter) -> None:
         """Have the user command something."""
         self._inbox.put_nowait(command)
+
+    def configure(self, settings: ControlSettings) -> None:
+        """Have the user change the settings, which outlive the daemon."""
+        self._settings = settings
+        self.command(SettingsCommand(settings.model_dump_json()))
 
     def change_by_hand(self, setpoint: Setpoint) -> None:
         """Have the driver of the car change something at the box."""
@@ -140,7 +147,7 @@ class Recording:
         self.by_hand_at = self._clock.now()
 
     def restart(self, settings: ControlSettings | None = None) -> None:
-        """Have the daemon die, and another one start, with other settings if given."""
+        """Have the daemon die, and another one start, with other settings if given, and what was learned."""
         self._settings = settings or self._settings
         self._starts_anew = True
 
@@ -157,11 +164,13 @@ class Recording:
         self.store.close()
 
     async def _start(self) -> None:
-        self.store.begin_run(self._clock.now(), __version__, self._settings.model_dump_json())
+        learned = None if self._controller is None else json.dumps(self._controller.learned())
+        self.store.begin_run(self._clock.now(), __version__, self._settings.model_dump_json(), learned)
+        self._controller = controller = Controller(self._settings)
+        if learned is not None:
+            controller.recall(json.loads(learned))
         self._leases = Latest(None)
-        loop = ControlLoop(
-            Controller(self._settings), self._clock, self._inbox, self._leases, [], self._feed, lease_s=60.0
-        )
+        loop = ControlLoop(controller, self._clock, self._inbox, self._leases, [], self._feed, lease_s=60.0)
         self._daemon = asyncio.create_task(loop.run())
         self._daemon.add_done_callback(lambda _: self._feed.decided.set())  # nobody waits for it in vain
 

@@ -12,12 +12,14 @@ from pvcharge.model import (
     DeviceHealth,
     Distrust,
     EnergyTotals,
+    ForgetCommand,
     LimitsCommand,
     Mode,
     ModeCommand,
     PowerFlow,
     Reason,
     Session,
+    SettingsCommand,
 )
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -27,6 +29,7 @@ _maybe = st.one_of(st.none(), _finite)
 _maybe_times = st.one_of(st.none(), times)
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 _amps = st.one_of(st.none(), st.integers(6, 32))
+_prices = st.builds('{{"import_price": {}, "feed_in_price": {}}}'.format, st.floats(0, 1), st.floats(0, 1))
 decisions = st.builds(
     Decision,
     at=times,
@@ -65,7 +68,10 @@ sessions = st.builds(
 )
 totals = st.builds(EnergyTotals, times, *[_finite] * 6)
 commands = st.one_of(
-    st.builds(ModeCommand, st.sampled_from(Mode), _maybe_times), st.builds(LimitsCommand, _amps, _amps)
+    st.builds(ModeCommand, st.sampled_from(Mode), _maybe_times),
+    st.builds(LimitsCommand, _amps, _amps),
+    st.builds(SettingsCommand, _prices),
+    st.just(ForgetCommand()),
 )
 _kinds: list[st.SearchStrategy[Event]] = [
     *(flows, statuses, decisions, leases, health, sessions, totals, commands)

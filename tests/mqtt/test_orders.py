@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mqtt.far_ends import NOON, SITE, FakePeer, RecordingBus, running, spoiled, times
 from pvcharge.clock import FastClock
 from pvcharge.control import ControlSettings
-from pvcharge.model import NO_CHARGE, Decision, LimitsCommand, Mode, ModeCommand, Reason
+from pvcharge.model import NO_CHARGE, Decision, LimitsCommand, Mode, ModeCommand, Reason, SettingsCommand
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.attention import SETTLED_S
 from pvcharge.mqtt.orders import (
@@ -121,6 +121,18 @@ async def test_nothing_is_told_before_a_decision() -> None:
         assert cloud.told() == []
         await cloud.decides()
     assert [replace(told, at=NOON) for told in cloud.told()] == [ORDERS]
+
+
+async def test_changed_settings_are_told() -> None:
+    """The edge shall lead as the cloud does now, and not as it did when it was started."""
+    cloud = Cloud()
+    changed = ControlSettings(min_on_s=7, import_price=0.4)
+    async with running(cloud.publisher.run()):
+        await cloud.decides()
+        await cloud.happens(SettingsCommand(changed.model_dump_json()))
+        await cloud.happens(SettingsCommand(changed.model_dump_json()))
+        await asyncio.sleep(60)
+    assert [it.control for it in cloud.told()] == [CONTROL, changed.model_dump(mode="json")]
 
 
 async def test_each_change_is_told_once() -> None:

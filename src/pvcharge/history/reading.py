@@ -9,12 +9,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from pvcharge.history.rows import TABLES, Event, Table, from_us, to_us
+from pvcharge.history.rows import OUTLASTING, TABLES, Event, Table, from_us, to_us
 from pvcharge.history.schema import migrations, version_of
-from pvcharge.model import EnergyTotals, Session
+from pvcharge.model import EnergyTotals
 
 BUSY_S = 5.0  # for another process that is writing just now
-PRUNED = [table for kind, table in TABLES.items() if kind is not Session]  # by the retention
+PRUNED = [table for kind, table in TABLES.items() if kind not in OUTLASTING]  # by the retention
 
 Entry = tuple[int, Event]
 
@@ -29,13 +29,18 @@ _DAYS = f"SELECT day, filled, {_ENERGIES}, covered_s FROM days WHERE day >= ? AN
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A start of the daemon, with the settings that its controller had: JSON as pydantic writes it."""
+    """A start of the daemon, with the settings that its controller had: JSON as pydantic writes it.
+
+    `learned` is what an earlier one had learned and this one recalled, as JSON; None if that was nothing, or
+    if all events of the run have been deleted for their age.
+    """
 
     id: int
     started_at: datetime
     first_seq: int
     version: str
     settings: str
+    learned: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ class Reader:
     def runs(self) -> list[Run]:
         """Return all starts of the daemon, in order."""
         rows = self._connection.execute(
-            "SELECT id, started_us, first_seq, version, settings FROM runs ORDER BY id"
+            "SELECT id, started_us, first_seq, version, settings, learned FROM runs ORDER BY id"
         )
         return [Run(number, from_us(at_us), *rest) for number, at_us, *rest in rows]
 
@@ -134,6 +139,10 @@ class Reader:
         return [
             EnergyRow(date.fromisoformat(day), bool(filled), *energies) for day, filled, *energies in rows
         ]
+
+    def rows(self, query: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
+        """Yield what a SELECT finds, for a question that a single place asks."""
+        yield from self._connection.execute(query, parameters)
 
     def state(self, name: str) -> dict[str, Any] | None:
         """Return a JSON document as last written."""

@@ -38,10 +38,14 @@ PRUNE_PAUSE_S = 0.2  # real seconds, for whoever else wants the disk
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is written down of a daemon's start: its version, and its controller's settings as JSON."""
+    """What is written down of a daemon's start: its version, and of its controller as JSON the rest.
+
+    `settings` are those in force then, `learned` is what it recalled; None if it knew nothing.
+    """
 
     version: str
     settings: str
+    learned: str | None = None
 
 
 class Events(Protocol):
@@ -204,7 +208,8 @@ class Recorder:
         if self._noted_in is not store:
             runs = store.runs()
             if not runs or runs[-1].started_at != self._started_at:
-                store.begin_run(self._started_at, self._about.version, self._about.settings)
+                about = self._about
+                store.begin_run(self._started_at, about.version, about.settings, about.learned)
                 self._lost += self._written  # what stands in a file that has been set aside
                 self._written = 0
             self._noted_in = store

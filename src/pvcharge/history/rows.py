@@ -12,6 +12,7 @@ from pvcharge.model import (
     DeviceHealth,
     Distrust,
     EnergyTotals,
+    ForgetCommand,
     Lease,
     LimitsCommand,
     Mode,
@@ -20,6 +21,7 @@ from pvcharge.model import (
     Reason,
     Session,
     Setpoint,
+    SettingsCommand,
 )
 
 Event = (
@@ -27,6 +29,8 @@ Event = (
     | ChargerStatus
     | ModeCommand
     | LimitsCommand
+    | SettingsCommand
+    | ForgetCommand
     | Decision
     | Lease
     | DeviceHealth
@@ -189,6 +193,7 @@ class Table:
         insert: the statement that adds a row.
         select: yields rows with numbers from .. to .., so many at most.
         delete: deletes rows with numbers below ..
+        delete_but_last: the same, but for the last of them.
         lowest: asks for the least number.
         highest: asks for the greatest number.
     """
@@ -201,6 +206,7 @@ class Table:
         self.insert = f"INSERT INTO {name} VALUES ({', '.join('?' * (width + 1))})"
         self.select = f"SELECT * FROM {name} WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?"
         self.delete = f"DELETE FROM {name} WHERE seq < ?"
+        self.delete_but_last = f"DELETE FROM {name} WHERE seq < (SELECT max(seq) FROM {name} WHERE seq < ?)"
         self.lowest = f"SELECT min(seq) FROM {name}"
         self.highest = f"SELECT max(seq) FROM {name}"
 
@@ -210,9 +216,15 @@ TABLES: dict[type[Event], Table] = {
     ChargerStatus: Table("statuses", 13, _status_row, _status),
     ModeCommand: Table("modes", 2, _mode_row, _mode),
     LimitsCommand: Table("limits", 2, lambda it: (it.min_current_a, it.max_current_a), LimitsCommand),
+    SettingsCommand: Table("settings", 1, lambda it: (it.document,), SettingsCommand),
+    ForgetCommand: Table("forgets", 0, lambda _: (), ForgetCommand),
     Decision: Table("decisions", 12, _decision_row, _decision),
     Lease: Table("leases", 6, _lease_row, _lease),
     DeviceHealth: Table("health", 6, _health_row, _health),
     EnergyTotals: Table("totals", 7, _totals_row, _totals),
     Session: Table("sessions", 10, _session_row, _session),
 }
+
+# Of these the retention leaves the last one: what is left of a run is not understood without it.
+LAST_IS_KEPT: tuple[type[Event], ...] = (SettingsCommand, ForgetCommand)
+OUTLASTING: frozenset[type[Event]] = frozenset({Session, *LAST_IS_KEPT})  # sessions are kept for ever

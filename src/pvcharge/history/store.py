@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pvcharge.history.reading import PRUNED, Reader, connect
-from pvcharge.history.rows import TABLES, Event, to_us
+from pvcharge.history.rows import LAST_IS_KEPT, TABLES, Event, to_us
 from pvcharge.history.schema import migrate
 from pvcharge.model import EnergyTotals
 
@@ -110,12 +110,19 @@ class Store(Reader):
         """Return the number of the last event, 0 if there is none."""
         return self._last_seq
 
-    def begin_run(self, at: datetime, version: str, settings: str) -> None:
-        """Note that a daemon has started, whose controller knows nothing of what was before."""
+    def begin_run(self, at: datetime, version: str, settings: str, learned: str | None = None) -> None:
+        """Note that a daemon has started.
+
+        Args:
+            at: when.
+            version: the daemon's.
+            settings: of its controller, as JSON.
+            learned: all that its controller knows of what was before, as JSON; None if it knows nothing.
+        """
         with self._transaction():
             self._connection.execute(
-                "INSERT INTO runs (started_us, first_seq, version, settings) VALUES (?, ?, ?, ?)",
-                (to_us(at), self._last_seq + 1, version, settings),
+                "INSERT INTO runs (started_us, first_seq, version, settings, learned) VALUES (?, ?, ?, ?, ?)",
+                (to_us(at), self._last_seq + 1, version, settings, learned),
             )
 
     def write(self, batch: Batch) -> EnergyTotals:
@@ -150,6 +157,14 @@ class Store(Reader):
                 self._note_losses(oldest, until)
                 for table in PRUNED:
                     self._connection.execute(table.delete, (until,))
+                for kind in LAST_IS_KEPT:
+                    self._connection.execute(TABLES[kind].delete_but_last, (until,))
+                # What was recalled at the start of a run of which nothing is left helps nobody any more.
+                self._connection.execute(
+                    "UPDATE runs SET learned = NULL WHERE learned IS NOT NULL "
+                    "AND id < (SELECT max(id) FROM runs WHERE first_seq <= ?)",
+                    (until,),
+                )
                 # One mark stays at or below what is left, so that its time can still be looked up.
                 self._connection.execute(
                     "DELETE FROM marks WHERE seq < (SELECT max(seq) FROM marks WHERE seq <= ?)", (until,)

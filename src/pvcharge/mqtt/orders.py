@@ -1,6 +1,7 @@
 """What the cloud wants to be done while it is silent: published by it, kept and obeyed by the edge."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -8,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from pvcharge.model import Clock, Decision, LimitsCommand, Mode, ModeCommand
+from pvcharge.model import Clock, Decision, LimitsCommand, Mode, ModeCommand, SettingsCommand
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.attention import Attention
 from pvcharge.mqtt.bus import Bus, Message
@@ -77,7 +78,7 @@ class OrdersPublisher:
         bus: the broker connection; not running yet.
         namespace: where the site's topics stand.
         clock: the cloud's time.
-        control: its `[control]` table.
+        control: its `[control]` table, until the feed brings another one.
         mode: the configured mode.
         limits: the configured limits of the current, both of them.
         events: a subscription of the feed.
@@ -139,6 +140,8 @@ class OrdersPublisher:
                 self._decided = event.mode, event.boost_until
             case LimitsCommand():
                 self._limits = event
+            case SettingsCommand():
+                self._control = json.loads(event.document)
 
     async def _publish(self) -> None:
         while True:

@@ -3,24 +3,26 @@
 from collections.abc import Callable
 
 import structlog
+from pydantic import ValidationError
 
-from pvcharge.control import Controller
+from pvcharge.control import Controller, ControlSettings
 from pvcharge.drivers.base import Demand
 from pvcharge.model import (
     ChargerState,
     ChargerStatus,
     Clock,
     Decision,
+    ForgetCommand,
     Lease,
     LimitsCommand,
     Mode,
     ModeCommand,
-    PowerFlow,
+    SettingsCommand,
 )
 from pvcharge.tasks.doubts import Doubts
 from pvcharge.tasks.feed import Feed
 from pvcharge.tasks.leasing import Leasing
-from pvcharge.tasks.queues import Inbox, Latest, first_of
+from pvcharge.tasks.queues import Inbox, Latest, Letter, first_of
 
 log = structlog.get_logger(__name__)
 
@@ -84,22 +86,38 @@ class ControlLoop:
     async def _take_next(self) -> None:
         self._take(await self._inbox.get())
 
-    def _take(self, seen: PowerFlow | ChargerStatus | ModeCommand | LimitsCommand) -> None:
-        if isinstance(seen, ModeCommand):
-            log.info("mode commanded", mode=seen.mode.value, until=seen.until)
-            self._controller.set_mode(seen.mode, seen.until)
-            self._feed.publish(seen)
+    def _take(self, seen: Letter) -> None:
+        match seen:
+            case ModeCommand():
+                log.info("mode commanded", mode=seen.mode.value, until=seen.until)
+                self._controller.set_mode(seen.mode, seen.until)
+                self._feed.publish(seen)
+            case LimitsCommand():
+                self._controller.set_limits(seen)
+                limits = self._controller.limits
+                log.info("limits commanded", min_a=limits.min_current_a, max_a=limits.max_current_a)
+                self._feed.publish(limits)
+            case SettingsCommand():
+                self._configure(seen)
+            case ForgetCommand():
+                log.info("told to forget what was learned")
+                self._controller.forget()
+                self._feed.publish(seen)
+            case _:
+                self._controller.observe(seen)
+                self._feed.publish(seen)
+                if isinstance(seen, ChargerStatus):
+                    self._status = seen
+
+    def _configure(self, command: SettingsCommand) -> None:
+        try:
+            settings = ControlSettings.model_validate_json(command.document)
+        except ValidationError as error:
+            log.error("settings not taken", problems=error.errors(include_url=False, include_input=False))  # noqa: TRY400 - no crash
             return
-        if isinstance(seen, LimitsCommand):
-            self._controller.set_limits(seen)
-            limits = self._controller.limits
-            log.info("limits commanded", min_a=limits.min_current_a, max_a=limits.max_current_a)
-            self._feed.publish(limits)
-            return
-        self._controller.observe(seen)
-        self._feed.publish(seen)
-        if isinstance(seen, ChargerStatus):
-            self._status = seen
+        self._controller.configure(settings)
+        log.info("settings changed")
+        self._feed.publish(command)
 
     def _decide(self) -> None:
         decision = self._controller.decide(self._clock.now())

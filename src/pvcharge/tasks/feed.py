@@ -8,11 +8,13 @@ from pvcharge.model import (
     Decision,
     DeviceHealth,
     EnergyTotals,
+    ForgetCommand,
     Lease,
     LimitsCommand,
     ModeCommand,
     PowerFlow,
     Session,
+    SettingsCommand,
 )
 
 Event = (
@@ -21,6 +23,8 @@ Event = (
     | Decision
     | ModeCommand
     | LimitsCommand
+    | SettingsCommand
+    | ForgetCommand
     | Lease
     | DeviceHealth
     | EnergyTotals

@@ -4,9 +4,17 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Generic, TypeVar
 
-from pvcharge.model import ChargerStatus, LimitsCommand, ModeCommand, PowerFlow
+from pvcharge.model import (
+    ChargerStatus,
+    ForgetCommand,
+    LimitsCommand,
+    ModeCommand,
+    PowerFlow,
+    SettingsCommand,
+)
 
-Inbox = asyncio.Queue[PowerFlow | ChargerStatus | ModeCommand | LimitsCommand]
+Letter = PowerFlow | ChargerStatus | ModeCommand | LimitsCommand | SettingsCommand | ForgetCommand
+Inbox = asyncio.Queue[Letter]
 
 T = TypeVar("T")
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pvcharge.drivers.base import Demand
-from pvcharge.model import ChargerState, ChargerStatus, Clock, LimitsCommand, ModeCommand, PowerFlow
-from pvcharge.tasks.queues import Inbox, Latest, first_of
+from pvcharge.model import ChargerState, ChargerStatus, Clock, PowerFlow
+from pvcharge.tasks.queues import Inbox, Latest, Letter, first_of
 
 TICK_S = 5.0  # the watchdog is fed at least so often, though devices may be silent
 
@@ -61,7 +61,7 @@ class Relay:
     async def _take_next(self) -> None:
         self._take(await self._inbox.get())
 
-    def _take(self, seen: PowerFlow | ChargerStatus | ModeCommand | LimitsCommand) -> None:
+    def _take(self, seen: Letter) -> None:
         match seen:
             case ChargerStatus():
                 self._uplink.send_status(seen)

@@ -1,5 +1,6 @@
 """One car from plug-in to unplug: its energy, where that came from, why it paused. Pure, like the meter."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from pvcharge.history.energy.integral import PowerIntegral
 from pvcharge.history.saved import STRICT, NotNegative, Saved, Time
 from pvcharge.history.sessions.running import Running, Unplugged
 from pvcharge.history.sessions.solar import EnergyCurve, SolarPart
-from pvcharge.model import ChargerState, ChargerStatus, Decision, PowerFlow, Session
+from pvcharge.model import ChargerState, ChargerStatus, Decision, PowerFlow, Session, SettingsCommand
 
 UNKNOWN_REASON = "unknown"  # of a pause before the first decision
 MERGED_S = 300.0  # imports that wait for a silent charger become one up to this length
@@ -27,6 +28,12 @@ class Prices:
 
     import_price: float
     feed_in_price: float
+
+    @classmethod
+    def of(cls, command: SettingsCommand) -> "Prices":
+        """Return those of settings."""
+        settings = json.loads(command.document)
+        return cls(settings["import_price"], settings["feed_in_price"])
 
 
 @with_config(STRICT)
@@ -74,7 +81,7 @@ class SessionTracker:
       while it switches.
 
     Args:
-        prices: what energy costs.
+        prices: what energy costs, until settings say otherwise; a session ends at those in force then.
         state: as `state()` returned it; None to start with nothing.
 
     Raises:
@@ -115,6 +122,8 @@ class SessionTracker:
             self._take_flow(event)
         elif isinstance(event, Decision):
             self._take_decision(event)
+        elif isinstance(event, SettingsCommand):
+            self._prices = Prices.of(event)
         return None
 
     def _take_decision(self, decision: Decision) -> None:
