@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pvcharge.model import NO_CHARGE, ChargerState, Decision, Distrust, Mode, Reason, Setpoint
-from pvcharge.words import DOUBTS, SENTENCES, STATES, duration, explain, explain_source, kilowatts, level
+from pvcharge.words import LANGUAGES, duration, explain, explain_source, kilowatts, level, table
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 FULL = Decision(
@@ -30,21 +30,25 @@ def because(reason: Reason, **known: Any) -> Decision:
     return replace(Decision(NOON, NO_CHARGE, reason, Mode.SURPLUS), **known)
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("reason", Reason)
-def test_every_reason_has_a_whole_sentence(reason: Reason) -> None:
-    """With all that a decision may know, and with nothing but the reason."""
-    for decision in (replace(FULL, reason=reason), because(reason)):
-        sentence = explain(decision)
-        assert re.fullmatch(r"[A-Z].*\.", sentence)
+def test_every_reason_has_a_whole_sentence(reason: Reason, lang: str) -> None:
+    """With all that a decision may know, and with nothing but the reason; 255 characters are read."""
+    widest = replace(FULL, reason=reason, source="ö" * 99, surplus_w=-123_456.0, needed_w=123_456.0)
+    doubtful = replace(widest, distrust=Distrust.BACKWARDS)
+    off = replace(FULL, reason=reason, setpoint=NO_CHARGE)
+    for decision in (replace(FULL, reason=reason), because(reason), widest, doubtful, off):
+        sentence = explain(decision, lang=lang)
+        assert re.fullmatch(r"[A-ZÜ].*\.", sentence)
         assert not re.search(r"None|nan|[{}]|\.\.|  |_", sentence)
+        assert len(sentence) <= 255
 
 
-def test_the_table_names_every_reason_and_state_once() -> None:
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_table_names_every_reason_and_state_once(lang: str) -> None:
     """No two reasons read the same, or nobody could tell them apart."""
-    assert set(SENTENCES) == set(Reason)
-    assert set(STATES) == set(ChargerState)
-    assert len(set(SENTENCES.values())) == len(Reason)
-    assert len(set(STATES.values())) == len(ChargerState)
+    for kind, name in ((Reason, "reason"), (ChargerState, "state")):
+        assert len({table(lang)[f"{name}.{member}"] for member in kind}) == len(kind)
 
 
 @pytest.mark.parametrize(
@@ -52,12 +56,42 @@ def test_the_table_names_every_reason_and_state_once() -> None:
     [
         (because(Reason.FOLLOWING, surplus_w=3440.0), "Following the surplus of 3.4 kW."),
         (
-            because(Reason.TOO_LITTLE, surplus_w=-250.0, needed_w=690.0),
-            "Waiting: surplus -0.2 kW, charging pays from 0.7 kW.",
+            because(Reason.FOLLOWING, surplus_w=3440.0, needed_w=690.0),
+            "Following the surplus of 3.4 kW; stops below 0.7 kW.",
+        ),
+        (
+            because(Reason.FOLLOWING, surplus_w=3440.0, needed_w=690.0, mode=Mode.MIN_SURPLUS),
+            "Following the surplus of 3.4 kW.",
+        ),
+        (
+            because(Reason.TOO_LITTLE, surplus_w=-250.0, needed_w=690.0, reading_age_s=119.0),
+            "Waiting: surplus -0.2 kW, starts at 0.7 kW.",
+        ),
+        (
+            because(
+                Reason.TOO_LITTLE, surplus_w=900.0, needed_w=1380.0, reading_age_s=540.0, source="SolarEdge"
+            ),
+            "Waiting: surplus 0.9 kW, starts at 1.4 kW. SolarEdge data is 9 min old.",
+        ),
+        (
+            because(Reason.MINIMUM, surplus_w=900.0, reading_age_s=540.0),
+            "Charging at the minimum: the surplus of 0.9 kW is below it. The data is 9 min old.",
+        ),
+        (
+            because(Reason.NOT_WORTH_IT, surplus_w=900.0, needed_w=690.0),
+            "Surplus 0.9 kW: starts if it stays above 0.7 kW.",
+        ),
+        (
+            because(Reason.NOT_WORTH_IT, surplus_w=200.0, needed_w=690.0, setpoint=Setpoint(1, 6)),
+            "Surplus 0.2 kW: stops if it stays below 0.7 kW.",
         ),
         (
             because(Reason.STALE_HOLD, setpoint=Setpoint(3, 8), reading_age_s=1500.0),
             "Holding 8 A on 3 phases: the newest reading is 25 min old.",
+        ),
+        (
+            because(Reason.STALE_HOLD, reading_age_s=1500.0),
+            "Waiting for a new reading: the newest one is 25 min old.",
         ),
         (because(Reason.STALE_STOP), "Not charging: no usable reading for a long time."),
         (
@@ -109,11 +143,12 @@ def test_sources_as_they_are_read(
     assert explain_source(decision, trusted) == sentence
 
 
-def test_every_doubt_has_words_of_its_own() -> None:
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_doubt_has_words_of_its_own(lang: str) -> None:
     """No two read the same, and each goes on after a name."""
-    assert set(DOUBTS) == set(Distrust)
-    assert len(set(DOUBTS.values())) == len(Distrust)
-    assert all(re.fullmatch(r"[a-z][a-z ]*[a-z]", words) for words in DOUBTS.values())
+    doubts = {table(lang)[f"distrust.{doubt}"] for doubt in Distrust}
+    assert len(doubts) == len(Distrust)
+    assert all(re.fullmatch(r"[a-zäöüß][a-zäöüßA-Z, ]*[a-z]", words) for words in doubts)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +182,9 @@ def test_durations(seconds: float | None, words: str) -> None:
     assert duration(seconds) == words
 
 
-@pytest.mark.parametrize(("power_w", "words"), [(None, "unknown"), (0.0, "0.0 kW"), (-1449.0, "-1.4 kW")])
+@pytest.mark.parametrize(
+    ("power_w", "words"), [(None, "unknown"), (0.0, "0.0 kW"), (-20.0, "0.0 kW"), (-1449.0, "-1.4 kW")]
+)
 def test_powers(power_w: float | None, words: str) -> None:
     """One decimal is what people can take in."""
     assert kilowatts(power_w) == words

@@ -4,13 +4,22 @@ import logging
 import os
 import re
 import sys
+from collections import deque
 from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from threading import Lock
 from typing import Any, Literal
 
 import structlog
 from pydantic import BaseModel, ConfigDict
 
 MASK = "***"
+KEPT = 500  # events in memory
+LONGEST_KEPT = 2000  # characters of a text among them, such as a traceback
+MOST_KEPT_FIELDS = 30
+_NO_FIELDS = {"level", "timestamp", "event"}
 _SECRET_KEY = re.compile(r"password|secret|token|api_?key|authorization|hmac", re.IGNORECASE)
 _SECRET_IN_TEXT = re.compile(
     r"""
@@ -37,6 +46,26 @@ class LogSettings(BaseModel):
     format: Literal["auto", "console", "json"] = "auto"
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event as it was logged, secrets masked; whatever its fields were, they are text now."""
+
+    at: datetime
+    level: str
+    event: str
+    fields: Mapping[str, str]
+
+
+_kept: deque[Happened] = deque(maxlen=KEPT)
+_keeping = Lock()  # threads log too
+
+
+def recent(limit: int = KEPT) -> list[Happened]:
+    """Return the last events but those for debugging, newest first; at most so many."""
+    with _keeping:
+        return list(islice(reversed(_kept), limit))
+
+
 def scrub(text: str) -> str:
     """Mask what looks like a secret in a text of unknown origin."""
     return _PASSWORD_IN_URL.sub(rf"\g<user>{MASK}@", _SECRET_IN_TEXT.sub(rf"\g<name>{MASK}", text))
@@ -59,6 +88,25 @@ def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
     return {key: _masked(key, value) for key, value in event.items()}
 
 
+def _keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Remember an event; its secrets have been masked before."""
+    level = str(event["level"])
+    if level != "debug":
+        fields = (item for item in event.items() if item[0] not in _NO_FIELDS)
+        told = {key: _shortened(str(value)) for key, value in islice(fields, MOST_KEPT_FIELDS)}
+        at = datetime.fromisoformat(event["timestamp"])
+        happened = Happened(at, level, _shortened(str(event.get("event", ""))), told)
+        with _keeping:
+            _kept.append(happened)
+    return event
+
+
+def _shortened(text: str) -> str:
+    """Return both ends of a long text: a traceback says at its end what went wrong."""
+    half = LONGEST_KEPT // 2
+    return text if len(text) <= LONGEST_KEPT else f"{text[:half]} … {text[-half:]}"
+
+
 def set_up(settings: LogSettings) -> None:
     """Configure structlog and the standard library's logging to write to stderr."""
     stamp: list[Any] = [
@@ -67,7 +115,7 @@ def set_up(settings: LogSettings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     # Tracebacks become text before masking, since a foreign exception may hold a URL with a key.
-    finish: list[Any] = [structlog.processors.format_exc_info, _mask, _renderer(settings.format)]
+    finish: list[Any] = [structlog.processors.format_exc_info, _mask, _keep, _renderer(settings.format)]
     structlog.configure(
         processors=[*stamp, *finish],
         wrapper_class=structlog.make_filtering_bound_logger(

@@ -140,7 +140,7 @@ def test_a_controller_that_decides_otherwise_is_told(
     assert result.code == 1
     lines = result.out.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("       now instead:"))
-    assert "waiting to see whether it lasts" in lines[first - 1]
+    assert "starts if it stays above" in lines[first - 1]
     assert re.fullmatch(r" {7}now instead:  \d+ A on \d phases? +Following the surplus of .*", lines[first])
     verdict = rf"[0-9,]+ of them not the same today\. .*this pvcharge 7\.7 .* than that of {__version__},"
     assert re.search(verdict, lines[-1])
