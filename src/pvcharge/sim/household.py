@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from itertools import accumulate
+from math import sin
 from random import Random
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from pvcharge.sim.weather import Weather
 
 HOUR_S = 3600.0
 FRIDGE_W, FRIDGE_ON_S, FRIDGE_OFF_S = 90.0, 900.0, 2400.0
+UNREST_W = 8.0  # of what hums and blinks: no meter shows the same for minutes
 FRIDGE_WH_PER_DAY = 24 * FRIDGE_W * FRIDGE_ON_S / (FRIDGE_ON_S + FRIDGE_OFF_S)
 
 # Standby, light and screens before they are scaled to the household: from hour, to hour, power.
@@ -92,7 +94,9 @@ class Household:
         day = self._day_of(local.toordinal())
         second = local.hour * HOUR_S + local.minute * 60 + local.second
         fridge_runs = at.timestamp() % (FRIDGE_ON_S + FRIDGE_OFF_S) < FRIDGE_ON_S
-        return day.power_w[bisect_right(day.at_s, second) - 1] + (FRIDGE_W if fridge_runs else 0.0)
+        unrest_w = UNREST_W * sin(at.timestamp() / 3.7) * sin(at.timestamp() / 23.0)
+        steady_w = day.power_w[bisect_right(day.at_s, second) - 1] + (FRIDGE_W if fridge_runs else 0.0)
+        return steady_w + unrest_w
 
     def _day(self, ordinal: int) -> _Day:
         random = Random(f"{self._seed} {ordinal}")
