@@ -152,6 +152,26 @@ def test_everything_known_is_shown(keeper: SnapshotKeeper) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("told", "load_w"),
+    [
+        ({"pv_w": 5000.0, "grid_w": -3000.0}, 2000.0),
+        ({"pv_w": 5000.0, "grid_w": -1000.0, "battery_w": 2500.0}, 1500.0),
+        ({"pv_w": 0.0, "grid_w": -30.0}, 0.0),
+        ({"grid_w": 700.0}, None),
+        ({"pv_w": 700.0}, None),
+        ({"pv_w": 5000.0, "grid_w": -3000.0, "load_w": 2100.0}, 2100.0),
+    ],
+)
+def test_what_the_house_draws_is_told_or_left_by_the_balance(
+    clock: Clock, told: dict[str, Any], load_w: float | None
+) -> None:
+    """Nobody but the meter at the grid is needed to know it, beside the production."""
+    keeper = SnapshotKeeper(clock, LimitsCommand(6, 16))
+    keeper.take(PowerFlow(NOON, NOON, source="roof", **told))
+    assert read(TABLE, keeper.snapshot())["load_w"] == load_w
+
+
 def test_zero_is_zero(keeper: SnapshotKeeper) -> None:
     """What is known to be nothing is 0 and not null."""
     keeper.take(flow(pv_w=0.0))

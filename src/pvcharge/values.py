@@ -269,6 +269,13 @@ def _seconds(key: str, label: str, take: Take) -> Value:
     return Value(key, label, take, Kind.NUMBER, "s", "duration", "measurement", precision=0, diagnostic=True)
 
 
+def _load_w(flow: PowerFlow) -> float | None:
+    """Return what the house draws: told, or what the balance leaves for it."""
+    if flow.load_w is not None or flow.pv_w is None or flow.grid_w is None:
+        return flow.load_w
+    return max(0.0, flow.pv_w + flow.grid_w - (flow.battery_w or 0.0))
+
+
 def _kwh(energy_wh: float | None) -> float | None:
     return None if energy_wh is None else energy_wh / 1000
 
@@ -298,7 +305,7 @@ def _source_text(snapshot: Snapshot) -> str | None:
 VALUES: tuple[Value, ...] = (
     _power("pv_w", "PV power", _flow(lambda flow: flow.pv_w)),
     _power("grid_w", "Grid power", _flow(lambda flow: flow.grid_w)),
-    _power("load_w", "House power", _flow(lambda flow: flow.load_w)),
+    _power("load_w", "House power", _flow(_load_w)),
     _power("battery_w", "Battery power", _flow(lambda flow: flow.battery_w)),
     Value(
         "battery_soc_pct",
