@@ -90,3 +90,15 @@ def test_threads_may_log_while_it_is_read() -> None:
         while not all(each.done() for each in told):
             log.recent()
     assert {it.event for it in log.recent(200)} == {f"from a thread {number}" for number in range(200)}
+
+
+@pytest.mark.parametrize("level", ["warning", "error"])
+def test_what_is_not_written_is_kept_all_the_same(level: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The page shows what happened however quiet the terminal shall be."""
+    log.set_up(log.LogSettings(level=level))
+    tell("quiet")
+    structlog.get_logger("test").error("loud")
+    assert [it.event for it in log.recent(2)] == ["loud", "quiet"]
+    written = capsys.readouterr().err
+    assert "loud" in written
+    assert "quiet" not in written

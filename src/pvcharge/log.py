@@ -101,6 +101,17 @@ def _keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
     return event
 
 
+def _only_from(least: int) -> Any:
+    """Return what lets pass only events of this level and above."""
+
+    def only_from(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if logging.getLevelNamesMapping()[str(event["level"]).upper()] < least:
+            raise structlog.DropEvent
+        return event
+
+    return only_from
+
+
 def _shortened(text: str) -> str:
     """Return both ends of a long text: a traceback says at its end what went wrong."""
     half = LONGEST_KEPT // 2
@@ -115,12 +126,12 @@ def set_up(settings: LogSettings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     # Tracebacks become text before masking, since a foreign exception may hold a URL with a key.
-    finish: list[Any] = [structlog.processors.format_exc_info, _mask, _keep, _renderer(settings.format)]
+    keep: list[Any] = [structlog.processors.format_exc_info, _mask, _keep]
+    render, least = _renderer(settings.format), logging.getLevelNamesMapping()[settings.level.upper()]
     structlog.configure(
-        processors=[*stamp, *finish],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[settings.level.upper()]
-        ),
+        processors=[*stamp, *keep, _only_from(least), render],
+        # What is kept for the page does not depend on how much is written.
+        wrapper_class=structlog.make_filtering_bound_logger(min(least, logging.INFO)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
@@ -128,7 +139,7 @@ def set_up(settings: LogSettings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*stamp, structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *keep, render],
         )
     )
     # Libraries are heard only when something is wrong; what they say is masked like our own.

@@ -1,11 +1,12 @@
-"""`pvcharge simulate`: recorded days in virtual time, as a table, as JSON, and as a picture."""
+"""`pvcharge simulate`: recorded or invented days in virtual time, as a table, as JSON, and as a picture."""
 
 import argparse
 import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,15 @@ from pvcharge.cli.main import UsageError
 from pvcharge.cli.options import not_negative, positive
 from pvcharge.control import ControlSettings
 from pvcharge.sim.feed import Source
+from pvcharge.sim.house import Profile
+from pvcharge.sim.invented import A_DAY_IN_JUNE, ZONE, invented
 from pvcharge.sim.trace import Trace, TraceError
 from pvcharge.simulation import STEP_S, Outcome, Simulation
 from pvcharge.yardsticks import Literal, Rule, Thresholds
 
 OURS = "pvcharge"
+DAY = timedelta(days=1)
+MOST_INVENTED_DAYS = 366
 
 ROWS = {
     "grid_exchange_kwh": ("grid exchange while plugged in", "kWh"),
@@ -38,14 +43,24 @@ ROWS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """What is simulated, its name, and whose clock the people there go by."""
+
+    name: str
+    profile: Profile
+    start: datetime
+    days: float
+    zone: tzinfo
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `simulate`."""
     parser.add_argument(
         "--trace",
         type=Path,
-        required=True,
         metavar="CSV",
-        help="columns timestamp, pv_w, load_w; or .csv.gz",
+        help="columns timestamp, pv_w, load_w; or .csv.gz (default: an invented house in June)",
     )
     parser.add_argument(
         "--source",
@@ -54,11 +69,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how the inverter is read: live in the house (the default), live from the cloud, or as "
         "quarter-hour means",
     )
-    parser.add_argument("--days", type=positive, metavar="N", help="days to run (default: all)")
+    parser.add_argument(
+        "--days", type=positive, metavar="N", help="days to run (default: all; one, if they are invented)"
+    )
     parser.add_argument(
         "--skip-days", type=not_negative, default=0.0, metavar="N", help="days to leave out first"
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the source's delays (default: 1)")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=1,
+        help="of the source's delays, and of the invented house (default: 1)",
+    )
     parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="take [control] from this file")
     parser.add_argument(
         "--compare",
@@ -74,9 +96,9 @@ def run(args: argparse.Namespace) -> int:
     settings = config.load(args.config).control if args.config else ControlSettings()
     if args.plot:
         picture.check(args.plot)
-    trace = _load(args)
+    days = _days(args)
     rules = _rules(settings, compare=args.compare)
-    courses = {name: _simulation(args, trace, settings, rule) for name, rule in rules.items()}
+    courses = {name: _simulation(args, days, settings, rule) for name, rule in rules.items()}
     steps = courses[OURS].steps
     if steps == 0:
         raise UsageError(f"nothing to simulate: less than one step of {STEP_S:g} s")
@@ -91,9 +113,10 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(outcomes[OURS], args.source, steps_per_s)
     if args.plot:
-        title = f"{args.trace.name}, read as {args.source}"
-        charts = {name if args.compare else title: it.chart for name, it in courses.items()}
-        picture.draw(charts, args.plot, title)
+        title = f"{days.name}, read as {args.source}"
+        charts = {name: it.chart for name, it in courses.items()}
+        decisions = () if args.compare else courses[OURS].decisions
+        picture.draw(charts, args.plot, title, days.zone, decisions)
         print(f"picture: {args.plot}", file=sys.stderr)
     return 0
 
@@ -111,10 +134,10 @@ def _rules(settings: ControlSettings, *, compare: bool) -> dict[str, Rule | None
 
 
 def _simulation(
-    args: argparse.Namespace, trace: Trace, settings: ControlSettings, rule: Rule | None
+    args: argparse.Namespace, days: _Days, settings: ControlSettings, rule: Rule | None
 ) -> Simulation:
     source = Source(args.source)
-    return Simulation(trace, trace.start, trace.days, source, settings, seed=args.seed, rule=rule)
+    return Simulation(days.profile, days.start, days.days, source, settings, seed=args.seed, rule=rule)
 
 
 def _figures(outcomes: Mapping[str, Outcome], settings: ControlSettings) -> dict[str, Any]:
@@ -153,16 +176,26 @@ def _print_comparison(outcomes: Mapping[str, Outcome], source: str, settings: Co
     print(f"Prices: {paid:g} for a kWh bought, {earned:g} for one sold; [control] has all three.")
 
 
-def _load(args: argparse.Namespace) -> Trace:
+def _days(args: argparse.Namespace) -> _Days:
     """Return the days to simulate."""
+    if args.trace is None:
+        return _invented_days(args.seed, args.skip_days, args.days or 1.0)
     try:
         trace = Trace.load(args.trace)
         rest_days = trace.days - args.skip_days
         if rest_days <= 0:
             raise UsageError(f"--skip-days {args.skip_days:g}: {args.trace} has {trace.days:g} days only")
-        return trace.crop(args.skip_days, min(args.days or rest_days, rest_days))
+        trace = trace.crop(args.skip_days, min(args.days or rest_days, rest_days))
     except TraceError as error:
         raise UsageError(str(error)) from error
+    return _Days(args.trace.name, trace, trace.start, trace.days, UTC)
+
+
+def _invented_days(seed: int, skip_days: float, days: float) -> _Days:
+    if skip_days + days > MOST_INVENTED_DAYS:
+        raise UsageError(f"without --trace there are {MOST_INVENTED_DAYS} days; run fewer, or skip fewer")
+    start = A_DAY_IN_JUNE.astimezone(UTC) + skip_days * DAY
+    return _Days(f"invented house {seed}", invented(seed), start, days, ZONE)
 
 
 def run_with_progress(simulation: Simulation) -> Outcome:

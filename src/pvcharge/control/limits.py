@@ -4,6 +4,7 @@ Only a safety stop and the user's own command pass them, and even those are coun
 """
 
 from collections import deque
+from itertools import takewhile
 
 from pvcharge.control.settings import ControlSettings
 from pvcharge.model import Reason
@@ -84,5 +85,5 @@ class SwitchLimits:
 
 def _used(now_s: float, times_s: "deque[float]", most: int) -> float:
     """Return the share of what is allowed; where nothing is, nothing could be dear."""
-    recent = sum(now_s - HOUR_S < time_s for time_s in times_s)
+    recent = sum(1 for _ in takewhile(lambda time_s: now_s - HOUR_S < time_s, reversed(times_s)))
     return min(1.0, recent / most) if most else 0.0

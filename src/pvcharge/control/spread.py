@@ -26,7 +26,7 @@ class Spread:
     def __init__(self) -> None:
         self._errors: deque[float] = deque(maxlen=KEPT)
         self._expected: deque[tuple[float, float, float]] = deque(maxlen=PENDING)  # when, W, unit in W
-        self._points: tuple[float, ...] = (0.0,)
+        self._points: tuple[float, ...] | None = None  # of the errors, as far as they have been asked for
         self._usual_w = FIRST_W
 
     def expect(self, at_s: float, expected_w: float) -> None:
@@ -43,15 +43,21 @@ class Spread:
                 error_w = measured_w - expected_w
                 self._errors.append(error_w / unit_w)
                 self._usual_w += RATE * (abs(error_w) - self._usual_w)
-        count = len(self._errors)
-        if count >= ENOUGH:
-            ranked = sorted(self._errors)
-            self._points = tuple(ranked[int((k + 0.5) * count / POINTS)] for k in range(POINTS))
+                self._points = None
 
     def around(self, expected_w: float) -> tuple[float, ...]:
         """Return equally likely surpluses in rising order, where one is expected."""
+        if self._points is None:
+            self._points = self._ranked()
         unit_w = self._unit_w
         return tuple(expected_w + point * unit_w for point in self._points)
+
+    def _ranked(self) -> tuple[float, ...]:
+        count = len(self._errors)
+        if count < ENOUGH:
+            return (0.0,)
+        ranked = sorted(self._errors)
+        return tuple(ranked[int((k + 0.5) * count / POINTS)] for k in range(POINTS))
 
     @property
     def _unit_w(self) -> float:
