@@ -51,8 +51,9 @@ def example(tmp_path: Path) -> Path:
         "wattpilot-password",
         "mqtt-password",
         "influx-token",
+        "web-password",
     ):
-        (tmp_path / name).write_text("secret\n")
+        (tmp_path / name).write_text("secret word\n" if name == "web-password" else "secret\n")
         (tmp_path / name).chmod(0o600)
     return Path(shutil.copy(EXAMPLE, tmp_path))
 

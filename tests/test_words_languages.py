@@ -159,9 +159,24 @@ def fits(key: str, pattern: str) -> bool:
     return bool(re.fullmatch(re.escape(pattern).replace(r"\*", r"[\w.]+"), key))
 
 
+# The page leaves the beginning of its keys out. What is no key there, though it looks like one:
+NO_KEYS = {"page.page.*", "page.*.*", "page.pvcharge.*", "page.pvcharge.theme"}
+
+
+def keys_of_the_page() -> set[str]:
+    """Return whatever may be a key of some parts in the page."""
+    return {f"page.{key}" for key in keys_in(PAGE.rglob("*.js"))} - NO_KEYS
+
+
+def words_of_the_page() -> set[str]:
+    """Return whatever may be a key of a single part in the page, and those of rows of radio buttons."""
+    words = (re.findall(r'"([a-z_]+)"', path.read_text(encoding="utf-8")) for path in PAGE.rglob("*.js"))
+    return {f"page.{word}" for found in words for word in found} | {"page.theme.*", "page.span.*"}
+
+
 def test_every_text_is_used() -> None:
     """By the page, or by the functions that make sentences."""
-    used = keys_in([*PAGE.rglob("*.js"), *(SRC / "words").glob("*.py")])
+    used = keys_of_the_page() | words_of_the_page() | keys_in((SRC / "words").glob("*.py"))
     # What an error is about becomes the end of an advice's key.
     used |= {"advice.*", "reason.*"}
     unused = {key for key in table() if not any(fits(key, pattern) for pattern in used)}
@@ -170,8 +185,7 @@ def test_every_text_is_used() -> None:
 
 def test_whatever_the_page_says_has_a_text() -> None:
     """It shows a key that it does not find."""
-    wanted = {key for key in keys_in(PAGE.rglob("*.js")) if key.startswith("page.")}
-    wanted -= {"page.fact.*.*"}  # a fact that is a word of its own may have a text
+    wanted = keys_of_the_page() - {"page.fact.*.*"}  # a fact that is a word of its own may have a text
     assert len(wanted) > 100
     missing = {pattern for pattern in wanted if not any(fits(key, pattern) for key in table())}
     assert missing == set()

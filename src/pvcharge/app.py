@@ -1,17 +1,16 @@
 """The wiring: role -> tasks and queues. Readable from top to bottom."""
 
 import asyncio
-import signal
-from collections.abc import Callable, Iterable
-
-import structlog
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 
 from pvcharge.config import Config
-from pvcharge.control import Controller
+from pvcharge.control import Controller, ControlSettings
 from pvcharge.drivers.base import Charger, Demand, DriverContext, Inverter
 from pvcharge.front import front_tasks
-from pvcharge.model import Clock, Lease
+from pvcharge.model import ChargerStatus, Clock, Lease, PowerFlow, SettingsCommand
 from pvcharge.mqtt.bridge import EdgeBridge
+from pvcharge.mqtt.commands import Command
 from pvcharge.mqtt.edge_boost import EdgeBoost
 from pvcharge.mqtt.flows import FlowListener
 from pvcharge.mqtt.line import Connect, Line
@@ -22,17 +21,17 @@ from pvcharge.tasks.charger_task import ChargerTask, OnSilence
 from pvcharge.tasks.commands_store import CommandsStore
 from pvcharge.tasks.control_loop import ControlLoop
 from pvcharge.tasks.feed import Feed
-from pvcharge.tasks.notify import Notifier
+from pvcharge.tasks.learned_store import LearnedStore
 from pvcharge.tasks.orders_store import OrdersStore
 from pvcharge.tasks.poller import Poller
 from pvcharge.tasks.queues import Inbox, Latest
 from pvcharge.tasks.relay import Relay
+from pvcharge.tasks.settings_store import SettingsStore
 from pvcharge.tasks.stand_in import StandIn
 from pvcharge.tasks.supervisor import Run, Tasks, supervise
 
-log = structlog.get_logger(__name__)
+OnCommand = Callable[[Command], Awaitable[None]]
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 INBOX_CAPACITY = 1000  # readings and status wait here for the control loop, which never waits for them
 OWN_AFTER_EDGE = 100  # ranks that are left to the inverters at the edge, which know the house first-hand
 
@@ -43,8 +42,11 @@ class App:
     Args:
         config: the validated configuration.
         clock: the system's, or an accelerated one.
-        progressed: called after each decision, for the watchdog.
+        progressed: called after each decision, or each turn of an edge, for the watchdog.
         connect: makes the link to the broker.
+
+    Attributes:
+        started: set when all tasks run.
     """
 
     def __init__(
@@ -59,9 +61,11 @@ class App:
         self.clock = clock
         self.feed = Feed()
         self.inbox: Inbox = asyncio.Queue(INBOX_CAPACITY)
+        self.started = asyncio.Event()
         self._progressed = progressed
         self._connect = connect
         self._leases: Latest[Lease | None] = Latest(None)
+        self._settings: SettingsStore | None = None  # of a controller that runs
 
     async def run(self) -> None:
         """Run all tasks until cancelled.
@@ -70,49 +74,99 @@ class App:
             TaskCrashedError: wrapped in a group, when a task crashed too often.
         """
         tasks = await (self._edge() if self.config.role == "edge" else self._controller())
-        if self.config.web is not None:
-            from pvcharge.page import page_tasks  # noqa: PLC0415 - who shows nothing shall not load it
+        await supervise(tasks, self.clock, self.feed, self.started.set)
 
-            tasks |= page_tasks(self.config, self.config.web, self.clock, self.feed)
-        await supervise(tasks, self.clock, self.feed)
+    async def reconfigure(self, control: ControlSettings) -> None:
+        """Have the controller go on by another `[control]`, over which the user's changes lie as before.
+
+        Raises:
+            ValueError: there is no controller, or not yet.
+        """
+        if self._settings is None:
+            raise ValueError(f"role {self.config.role} has no controller that could change its settings")
+        in_force = await self._settings.reconfigure(control)
+        await self.inbox.put(SettingsCommand(in_force.model_dump_json()))
 
     async def _controller(self) -> Tasks:
         """Wire up a controller, which carries out first what the user had commanded before the last stop."""
         from pvcharge.remember import remember_tasks  # noqa: PLC0415 - an edge shall not load it
 
+        self._settings = settings = await self._restore_settings()
         config, clock, feed = self.config, self.clock, self.feed
+        controller = Controller(config.control)
+        learned = LearnedStore(config.state_dir, clock, controller, feed.subscribe())
+        await learned.restore()
         line = self._line() if config.mqtt else None
         charger = self._charger(line)
+        charger_task = self._charger_task(charger)
         pollers, demands = self._pollers()
         control_loop = ControlLoop(
-            Controller(config.control),
+            controller,
             clock,
             self.inbox,
             self._leases,
             demands,
             feed,
             lease_s=config.edge.lease_s,
-            progressed=self._progressed,
+            progressed=self._progress_with(charger_task),
         )
         store = CommandsStore(config.state_dir, clock, feed.subscribe(), config.control.current_limits)
         tasks: Tasks = {
             **_polls(pollers),
             "control loop": control_loop.run,
-            "charger": self._charger_task(charger).run,
+            "charger": charger_task.run,
             "commands store": store.run,
-            **remember_tasks(config, clock, feed, pollers, charger.name),
+            "settings store": settings.run,
+            "learned store": learned.run,
+            **remember_tasks(config, clock, feed, pollers, charger.name, recalled=learned.recalled),
         }
+        command: OnCommand = self.inbox.put
         if line:
-            tasks |= self._front(line, charger.name)
-        for command in await store.restore():  # before anything else is in the inbox
-            await self.inbox.put(command)
+            front, command = self._front(line, charger.name)
+            tasks |= front
+        tasks |= self._page(charger.name, settings, controller, command)
+        for restored in await store.restore():  # before anything else is in the inbox
+            await self.inbox.put(restored)
         return tasks
 
-    def _front(self, line: Line, charger_name: str) -> Tasks:
-        """Join a controller to its broker: what it shows and hears there and, in the cloud, its edge."""
+    async def _restore_settings(self) -> SettingsStore:
+        """Put in force what the user has changed of the settings, from here on also in `config`."""
+        config = self.config
+        store = SettingsStore(config.state_dir, self.clock, config.control, config.edge.on_silence)
+        control = await store.restore()
+        edge = config.edge.model_copy(update={"on_silence": store.on_silence})
+        self.config = replace(config, control=control, edge=edge)
+        return store
+
+    def _page(
+        self, charger: str, settings: SettingsStore, controller: Controller, command: OnCommand
+    ) -> Tasks:
+        """Show a controller by HTTP, if that is configured."""
+        if self.config.web is None:
+            return {}
+        from pvcharge.page import Controlled, page_tasks  # noqa: PLC0415 - who shows nothing shall not load it
+
+        leads = Controlled(command=command, put=self.inbox.put, settings=settings, learner=controller)
+        return page_tasks(self.config, self.config.web, self.clock, self.feed, charger, leads)
+
+    def _edge_page(self, charger: str, line: Line) -> Tasks:
+        """Show an edge by HTTP, if that is configured."""
+        if self.config.web is None:
+            return {}
+        from pvcharge.page import EdgeSteering, page_tasks  # noqa: PLC0415 - who shows nothing shall not load it
+
+        leads = EdgeSteering(line.link, line.namespace)
+        return page_tasks(self.config, self.config.web, self.clock, self.feed, charger, leads)
+
+    def _front(self, line: Line, charger_name: str) -> tuple[Tasks, OnCommand]:
+        """Join a controller to its broker: what it shows and hears there and, in the cloud, its edge.
+
+        Returns:
+            The tasks, and what takes the user's commands.
+        """
         if self.config.role == "standalone":
             front = front_tasks(self.config, line, self.clock, self.feed, charger_name, self.inbox.put)
-            return {**front, **line.tasks()}
+            return {**front, **line.tasks()}, self.inbox.put
         FlowListener(line.link, line.heartbeat, line.namespace, self.clock, self.inbox.put)
         edge_boost = EdgeBoost(line.link, line.heartbeat, line.namespace, self.clock, self.inbox.put)
         line.on_change.append(edge_boost.note_edge)
@@ -128,7 +182,8 @@ class App:
         )
         line.on_change.append(orders.note_edge)
         front = front_tasks(self.config, line, self.clock, self.feed, charger_name, edge_boost.pass_on)
-        return {**front, "edge boost": edge_boost.run, "orders": orders.run, **line.tasks()}
+        tasks = {**front, "edge boost": edge_boost.run, "orders": orders.run, **line.tasks()}
+        return tasks, edge_boost.pass_on
 
     async def _edge(self) -> Tasks:
         """Wire up an edge: the charger does what the cloud leases, and all that the devices say goes up."""
@@ -146,18 +201,31 @@ class App:
             boost_ends_on_unplug=config.control.boost_ends_on_unplug,
         )
         pollers, demands = self._pollers()
-        watch = stand_in.observe if stand_in else None
-        relay = Relay(bridge, clock, self.inbox, demands, self._progressed, watch)
+        charger = make_charger(config, clock)
+        charger_task = self._charger_task(charger)
+        progressed = self._progress_with(charger_task)
+        relay = Relay(bridge, clock, self.inbox, demands, progressed, self._watch(stand_in))
         tasks: Tasks = {
             **_polls(pollers),
-            "charger": self._charger_task(make_charger(config, clock)).run,
+            "charger": charger_task.run,
             "relay": relay.run,
             "bridge": bridge.run,
+            **self._edge_page(charger.name, line),
         }
         if stand_in:
             bridge.on_boost.append(stand_in.boost)
             tasks |= {"stand-in": stand_in.run, "orders": await self._orders(line, stand_in)}
         return {**tasks, **line.tasks()}
+
+    def _watch(self, stand_in: StandIn | None) -> Callable[[PowerFlow | ChargerStatus], None]:
+        """Return what is told of all that an edge's devices say: whoever shows it, and its stand-in."""
+
+        def watch(seen: PowerFlow | ChargerStatus) -> None:
+            self.feed.publish(seen)
+            if stand_in:
+                stand_in.observe(seen)
+
+        return watch
 
     def _stand_in(self, line: Line) -> StandIn:
         """Return the controller that leads while the cloud is silent."""
@@ -194,6 +262,15 @@ class App:
     def _charger_task(self, charger: Charger) -> ChargerTask:
         edge, limits = self.config.edge, self.config.control.setpoint_limits
         return ChargerTask(charger, self.clock, self._leases, self.inbox, self.feed, edge, limits)
+
+    def _progress_with(self, charger: ChargerTask) -> Callable[[], None]:
+        """Return what tells of progress for as long as the charger's task makes some, too."""
+
+        def progressed() -> None:
+            if not charger.stuck:
+                self._progressed()
+
+        return progressed
 
     def _pollers(self) -> tuple[list[Poller], list[Latest[Demand]]]:
         """Return the pollers of the inverters in order of trust, and their mailboxes."""
@@ -234,27 +311,3 @@ def make_charger(config: Config, clock: Clock) -> Charger:
         raise ValueError(f"role {config.role} has no charger of its own")
     charger: Charger = config.charger.driver.create(config.charger.settings, make_context(config, clock))
     return charger
-
-
-async def serve(app: App, notifier: Notifier) -> None:
-    """Run a daemon until SIGTERM or SIGINT; a second signal kills it.
-
-    Raises:
-        BaseExceptionGroup: a fault ended it.
-    """
-    loop = asyncio.get_running_loop()
-    async with asyncio.TaskGroup() as group:
-        daemon = group.create_task(app.run(), name="daemon")
-
-        def stop() -> None:
-            for number in STOP_SIGNALS:
-                loop.remove_signal_handler(number)
-                signal.signal(number, signal.SIG_DFL)
-            notifier.stopping()
-            log.info("stopping")
-            daemon.cancel()
-
-        for number in STOP_SIGNALS:
-            loop.add_signal_handler(number, stop)
-        notifier.ready(f"running as {app.config.role}")
-        log.info("started", role=app.config.role, site=app.config.site.name)

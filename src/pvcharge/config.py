@@ -94,7 +94,7 @@ class _File(BaseModel):
     mqtt: dict[str, Any] = Field(default_factory=dict)
     history: HistorySettings = HistorySettings()
     influxdb: dict[str, Any] = Field(default_factory=dict)
-    web: WebSettings | None = None
+    web: dict[str, Any] = Field(default_factory=dict)
     log: LogSettings = LogSettings()
 
 
@@ -197,6 +197,7 @@ def build(tables: Mapping[str, Any], path: Path, environment: Mapping[str, Any] 
     charger = devices.pop(("charger",), None)
     mqtt = _maybe_table("mqtt", merged, MqttSettings, path, problems)
     influxdb = _maybe_table("influxdb", merged, InfluxSettings, path, problems)
+    web = _maybe_table("web", merged, WebSettings, path, problems)
     if parsed is None or problems.lines:
         raise ConfigError(problems.lines)
     return Config(
@@ -209,7 +210,7 @@ def build(tables: Mapping[str, Any], path: Path, environment: Mapping[str, Any] 
         mqtt=mqtt,
         history=parsed.history,
         influxdb=influxdb,
-        web=parsed.web,
+        web=web,
         log=parsed.log,
         state_dir=parsed.state_dir or default_state_dir(),
     )

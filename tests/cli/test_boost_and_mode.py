@@ -135,12 +135,12 @@ def test_no_broker(pvcharge: Run, write_config: WriteConfig) -> None:
     assert "planted" not in result.all
 
 
-def test_a_configuration_without_a_broker(pvcharge: Run, write_config: WriteConfig) -> None:
-    """The line names the file and the table."""
+def test_a_configuration_without_any_way(pvcharge: Run, write_config: WriteConfig) -> None:
+    """The line names the file and the tables."""
     path = write_config()
     result = pvcharge("mode", "off", "--config", path)
     assert (result.code, result.out) == (78, "")
-    assert result.err.startswith(f"{path}: [mqtt] is missing")
+    assert result.err.startswith(f"{path}: [web] and [mqtt] are missing")
 
 
 @pytest.mark.parametrize(

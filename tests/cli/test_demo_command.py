@@ -5,13 +5,17 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
+import urllib.request
+import webbrowser
 from pathlib import Path
 
 import pytest
 
 from cli.runner import Run, finish, start
+from web.scraping import free_port
 
 KEYS = {
     "simulated_s",
@@ -45,7 +49,7 @@ def test_a_short_demo_charges_without_an_error(options: list[str]) -> None:
 
 def test_without_a_terminal_lines_are_printed_and_ctrl_c_ends_with_the_summary() -> None:
     """Nothing is lost by the usual end of a demo, and no traceback shown."""
-    with start(*SHORT, "--source", "live") as process:
+    with start(*SHORT, "--source", "live", "--no-page") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == (
             "no terminal here: a line now and then instead of the live view\n"
@@ -70,13 +74,16 @@ def test_on_a_terminal_there_is_a_live_view(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LINES", "24")
     ours, theirs = pty.openpty()
     arguments = [sys.executable, "-m", "pvcharge", "demo", "--speed", "300", "--duration", "2.5"]
-    arguments += ["--source", "live"]
+    port = free_port()
+    arguments += ["--source", "live", "--port", str(port)]
     with subprocess.Popen(arguments, stdout=theirs, stderr=theirs) as process:  # noqa: S603 - see `runner`
         os.close(theirs)
         seen = _read_all(ours)
     assert process.wait() == 0
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
+    assert text.startswith(f"Page: http://127.0.0.1:{port}/")
     for words in (
+        f"page      http://127.0.0.1:{port}/",
         "300 times as fast",
         "simulated: house, car, Wattpilot, SolarEdge (V2, live values)",
         "roof ",
@@ -89,6 +96,44 @@ def test_on_a_terminal_there_is_a_live_view(monkeypatch: pytest.MonkeyPatch) -> 
     ):
         assert words in text
     assert "Traceback" not in text
+
+
+def test_with_a_page_json_is_still_all_that_is_printed() -> None:
+    """And the past of the page counts nothing in the figures."""
+    result = finish(start(*SHORT, "--duration", 2, "--json", "--port", free_port()))
+    assert (result.code, result.err) == (0, "")
+    summary = json.loads(result.out)
+    assert set(summary) == KEYS
+    assert summary["errors"] == 0
+    assert summary["export_kwh"] < 5
+
+
+def test_the_browser_is_opened(pvcharge: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the page is there, not before."""
+    opened: list[tuple[str, int]] = []
+
+    def look(address: str) -> bool:
+        with urllib.request.urlopen(f"{address}api/v1/access") as answer:  # noqa: S310 - of the demo
+            opened.append((address, answer.status))
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", look)
+    port = free_port()
+    result = pvcharge(*SHORT, "--duration", "0.2", "--port", port, "--open")
+    address = f"http://127.0.0.1:{port}/"
+    assert result.out.startswith(f"Page: {address}\n")
+    assert (result.code, opened) == (0, [(address, 200)])
+
+
+def test_a_taken_port_exits_2(pvcharge: Run) -> None:
+    """Before anything is started."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        result = pvcharge("demo", "--port", port)
+    assert (result.code, result.out) == (2, "")
+    assert f"port {port} is taken" in result.err
 
 
 def _read_all(terminal: int) -> str:

@@ -3,11 +3,13 @@
 import json
 import shutil
 import signal
+import urllib.request
 
 import pytest
 
 from cli.runner import Run, finish, start
 from support.services import require
+from web.scraping import free_port
 
 
 def test_a_short_demo_charges_through_cloud_and_edge() -> None:
@@ -25,16 +27,28 @@ def test_a_short_demo_charges_through_cloud_and_edge() -> None:
 def test_it_invites_to_take_part_and_ends_with_ctrl_c() -> None:
     """With the commands to copy; both daemons are gone afterwards."""
     require("mosquitto", "mosquitto")
-    with start("demo", "--split") as process:
+    port = free_port()
+    with start("demo", "--split", "--port", port) as process:
         assert process.stdout is not None
+        pages = [process.stdout.readline() for _ in range(2)]
         lines = [process.stdout.readline() for _ in range(4)]
+        roles = [_role_at(page.split()[-1]) for page in pages]
         process.send_signal(signal.SIGINT)
         result = finish(process)
+    assert pages[0] == f"Page of the cloud: http://127.0.0.1:{port}/\n"
+    assert pages[1].startswith("Page of the edge: http://127.0.0.1:")
+    assert roles == ["cloud", "edge"]
     assert "edge with process id" in lines[0]
     assert lines[1].startswith("  mosquitto_sub -h 127.0.0.1 -p ")
     assert lines[2].rstrip().endswith("-q 1 -t pvcharge/demo/boost/set -m ON")
     assert (result.code, result.err) == (0, "")
     assert "simulated minutes" in result.out
+
+
+def _role_at(address: str) -> str:
+    with urllib.request.urlopen(f"{address}api/v1/state") as answer:  # noqa: S310 - of the demo
+        role: str = json.load(answer)["role"]
+        return role
 
 
 def test_without_a_broker_it_says_what_to_install(pvcharge: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,9 +56,10 @@ def test_every_command_has_help(pvcharge: Run, name: str) -> None:
         (["demo", "--speed", "inf"], "inf: must be above 0"),
         (["demo", "--speed", "fast"], "invalid positive value: 'fast'"),
         (["demo", "--speed", "601"], "--speed 601: the simulators cannot follow above 600"),
+        (["demo", "--port", "65536"], "65536: must be from 1 to 65535"),
         (["demo", "--charger", "tesla"], "invalid choice: 'tesla'"),
         (["login"], "the following arguments are required: service"),
-        (["simulate"], "the following arguments are required: --trace"),
+        (["simulate", "--skip-days", "1e300"], "without --trace there are 366 days"),
         (["simulate", "--trace", "x", "--skip-days", "-1"], "-1: must be 0 or more"),
         (["simulate", "--trace", "x", "--source", "telepathy"], "'modbus', 'live', 'quarter'"),
     ],
@@ -153,7 +154,7 @@ def test_no_driver_is_imported_that_nobody_named() -> None:
 
 def test_a_reader_that_has_gone_is_no_crash() -> None:
     """`pvcharge ... | head -1` ends well."""
-    with start("demo", "--speed", "300") as process:
+    with start("demo", "--speed", "300", "--no-page") as process:
         assert process.stdout is not None
         assert "a line now and then" in process.stdout.readline()
         process.stdout.close()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from aiohttp import web
 from prometheus_client import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -25,9 +26,11 @@ from pvcharge.model import (
     Setpoint,
 )
 from pvcharge.values import SnapshotKeeper
+from pvcharge.web.api.problems import answer_problems
 from pvcharge.web.metrics import Metrics
 from pvcharge.web.server import WebServer
 from pvcharge.web.settings import WebSettings
+from pvcharge.web.watched import Watched
 from support.manual_clock import ManualClock
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -60,13 +63,14 @@ class Rig:
         settings = WebSettings(listen=listen or f"127.0.0.1:{free_port()}")
         self.port = settings.port
         self.url = f"http://{settings.listen}"
-        self.server = WebServer(
-            settings,
-            self.clock,
-            self.metrics.registry,
-            self._tell,
-            self.metrics.trouble,
-        )
+        self.watched = Watched(self.metrics.registry, self.metrics.trouble)
+        self.server = WebServer(settings, self.clock, self._app, self._tell)
+
+    async def _app(self) -> web.Application:
+        app = web.Application(middlewares=[answer_problems])
+        app.router.add_get("/metrics", self.watched.metrics)
+        app.router.add_get("/healthz", self.watched.healthz)
+        return app
 
     async def _events(self) -> AsyncIterator[object]:
         while True:

@@ -45,5 +45,7 @@ def run(args: argparse.Namespace) -> int:
     return carry_out(
         args,
         f"boost {args.switch}",
+        "/boost",
+        {"on": args.switch == "on", "minutes": args.duration_min},
         lambda bus, namespace: Order(bus, namespace, topics.BOOST_SET, payload, boosts=args.switch == "on"),
     )

@@ -5,14 +5,27 @@ import asyncio
 import json
 import sys
 import tempfile
+import webbrowser
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from pvcharge import log
 from pvcharge.cli.live import Shown, show_lines, show_live
 from pvcharge.cli.main import UsageError, innermost
-from pvcharge.cli.options import positive
-from pvcharge.demo import BrokerError, Demo, DemoOptions, SplitDemo, SplitError, Summary
+from pvcharge.cli.options import port, positive
+from pvcharge.demo import (
+    BrokerError,
+    Demo,
+    DemoOptions,
+    PortError,
+    SplitDemo,
+    SplitError,
+    Summary,
+    choose_ports,
+    until_shown,
+    write_past,
+)
 from pvcharge.sim.feed import Source
 from pvcharge.sim.trace import Trace, TraceError
 
@@ -55,7 +68,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=7, help="of invented weather and household (default: 7)")
     parser.add_argument(
-        "--json", action="store_true", help="print one summary object at the end, nothing else"
+        "--port",
+        type=port,
+        metavar="N",
+        help="of the page, with --split of the cloud's (default: the first free one from 8080 on)",
+    )
+    parser.add_argument("--no-page", action="store_true", help="leave out the page, and the days before")
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one summary object at the end, nothing else; there is a page with --port only",
     )
 
 
@@ -70,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         trace = Trace.load(args.trace) if args.trace else None
     except TraceError as error:
         raise UsageError(str(error)) from error
-    options = DemoOptions(speed, trace, args.charger, args.api, args.source, args.seed)
+    options = DemoOptions(speed, trace, args.charger, args.api, args.source, args.seed, ports=_ports(args))
     # The live view owns the terminal; what it cannot show, such as a traceback, is still worth seeing.
     log.set_up(log.LogSettings(level="error"))
     try:
@@ -90,23 +113,57 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _ports(args: argparse.Namespace) -> tuple[int, ...]:
+    """Return where to show the pages."""
+    if args.no_page or (args.json and args.port is None):
+        return ()
+    try:
+        return choose_ports(2 if args.split else 1, args.port)
+    except PortError as error:
+        raise UsageError(str(error)) from error
+
+
 async def _standalone(options: DemoOptions, args: argparse.Namespace) -> Summary:
     with tempfile.TemporaryDirectory(prefix="pvcharge-demo-") as folder:
+        await _prepare(options, Path(folder))
         demo = Demo(options, Path(folder))
         async with demo.running():
+            await until_shown(options.ports)
+            _invite([f"Page: {address}" for address in demo.pages.values()], args)
+            await _open(demo, args)
             await _show(demo, args)
             return demo.summary()
 
 
 async def _split(options: DemoOptions, args: argparse.Namespace) -> Summary:
     with tempfile.TemporaryDirectory(prefix="pvcharge-demo-") as folder:
+        await _prepare(options, Path(folder) / "cloud")
         demo = SplitDemo(options, Path(folder))
         async with demo.running():
-            if not args.json:
-                for line in demo.invitation():
-                    print(line, flush=True)
+            await until_shown(options.ports)
+            _invite(demo.invitation(), args)
+            await _open(demo, args)
             await _show(demo, args)
             return demo.summary()
+
+
+async def _prepare(options: DemoOptions, state_dir: Path) -> None:
+    """Give the page a past to show, before time begins to pass."""
+    if options.ports:
+        await asyncio.to_thread(write_past, options, state_dir)
+
+
+def _invite(lines: Iterable[str], args: argparse.Namespace) -> None:
+    if not args.json:
+        for line in lines:
+            print(line, flush=True)
+
+
+async def _open(demo: Shown, args: argparse.Namespace) -> None:
+    """Open the first page in the browser, if that is wanted; where there is none, the address is on show."""
+    address = next(iter(demo.pages.values()), None)
+    if args.open and address is not None:
+        await asyncio.to_thread(webbrowser.open, address)
 
 
 async def _show(demo: Shown, args: argparse.Namespace) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from gzip import GzipFile
 from io import TextIOWrapper
-from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
@@ -23,6 +22,7 @@ from pvcharge.cli.past import Past, add_range, add_store, opened, time_range
 from pvcharge.cli.plain import Columns
 from pvcharge.history.reading import EnergyRow, Reader
 from pvcharge.history.rows import Event
+from pvcharge.history.sums import by_month
 from pvcharge.model import ChargerStatus, Decision, PowerFlow, Session
 from pvcharge.recorded import NothingRecordedError, recorded_house
 
@@ -123,8 +123,8 @@ def _energy(past: Past, by: str, start: datetime, end: datetime) -> Table:
     else:
         found = iter(past.reader.days(_first_day(start, past.zone), _first_day(end, past.zone)))
     if by == "month":
-        months = groupby(found, lambda row: f"{row.start:%Y-%m}")
-        return Table(columns.names, ([month, *_sums(days, columns.names)] for month, days in months))
+        months = by_month(found)
+        return Table(columns.names, ([f"{it.start:%Y-%m}", *columns.row(it, past.zone)[1:]] for it in months))
     return Table(columns.names, (columns.row(row, past.zone) for row in found))
 
 
@@ -139,13 +139,6 @@ def _five_minutes(reader: Reader, start: datetime, end: datetime) -> Iterator[En
         until = min(start + CHUNK, end)
         yield from reader.five_minutes(start, until)
         start = until
-
-
-def _sums(days: Iterable[EnergyRow], names: Sequence[str]) -> Iterator[object]:
-    rows = list(days)
-    for name in names[1:]:
-        values = [getattr(row, name) for row in rows]
-        yield any(values) if name == "filled" else sum(values)
 
 
 def _first_day(at: datetime, zone: tzinfo) -> date:

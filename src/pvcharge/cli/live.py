@@ -1,6 +1,7 @@
 """What a demo shows while it runs: a live view on a terminal, else a line now and then."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol
 
@@ -29,6 +30,7 @@ class Shown(Protocol):
 
     stage: Stage
     latest: Latest
+    pages: Mapping[str, str]
 
     def summary(self) -> Summary:
         """Return the counts up to now."""
@@ -132,6 +134,8 @@ def _facts(demo: Shown) -> Table:
     charger = "logging in"
     if latest.status:
         charger = f"{STATES[latest.status.state]}; set to {level(latest.status.setpoint)}"
+    for name, address in demo.pages.items():
+        table.add_row(name, Text(address, style="underline"))
     table.add_row("SolarEdge", cloud)
     table.add_row("Wattpilot", f"{charger}; the car got {charged_kwh:.2f} kWh")
     table.add_row("pvcharge", Text(latest.why or "Starting.", style="bold"))

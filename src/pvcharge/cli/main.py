@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "run the daemon",
     "check": "validate a configuration, and with --probe its devices",
     "probe": "show what is behind the address of an inverter, and what pvcharge makes of it",
+    "status": "show what a running daemon does, and why",
     "boost": "charge with full power now, for a time or until told otherwise",
     "mode": "choose how to charge",
     "demo": "watch it work: simulated devices, real drivers, accelerated time; needs no hardware",
@@ -24,6 +25,7 @@ COMMANDS = {
     "replay": "run what was recorded through the controller again, as it was or with other settings",
     "export": "write what was recorded as CSV or JSON",
     "login": "give pvcharge access to a cloud account",
+    "password": "make the hash of a password for the page",
     "version": "print the version",
 }
 

@@ -21,5 +21,7 @@ def run(args: argparse.Namespace) -> int:
     return carry_out(
         args,
         f"mode {mode.value}",
+        "/mode",
+        {"mode": mode.value},
         lambda bus, namespace: Order(bus, namespace, topics.MODE_SET, mode.value, mode=mode),
     )

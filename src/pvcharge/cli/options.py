@@ -4,6 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
+LAST_PORT = 65_535
 DEFAULT_CONFIG = "/etc/pvcharge/pvcharge.toml"
 
 
@@ -24,6 +25,14 @@ def positive(text: str) -> float:
     number = float(text)
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text}: must be above 0")
+    return number
+
+
+def port(text: str) -> int:
+    """Parse the number of a port."""
+    number = int(text)
+    if not 1 <= number <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text}: must be from 1 to {LAST_PORT}")
     return number
 
 

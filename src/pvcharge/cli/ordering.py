@@ -1,4 +1,4 @@
-"""What `boost` and `mode` share: sending a command by MQTT and saying what came of it."""
+"""What `boost` and `mode` share: sending a command by HTTP or MQTT, and saying what came of it."""
 
 import argparse
 import asyncio
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from pvcharge import config, log
+from pvcharge.cli.api import Api, ApiError, NoApiError
 from pvcharge.clock import SystemClock
 from pvcharge.config import ConfigError
 from pvcharge.log import LogSettings
@@ -18,30 +19,64 @@ from pvcharge.mqtt.settings import MqttSettings
 from pvcharge.mqtt.topics import Namespace
 
 MakeOrder = Callable[[Bus, Namespace], Order]
+_ELSEWHERE = (401, 403, 404)  # statuses after which the broker may know better: it has a login of its own
 
 
-def carry_out(args: argparse.Namespace, what: str, make_order: MakeOrder) -> int:
-    """Send a command to the configured broker; exit code 1 if it is not in force within some seconds.
+def carry_out(
+    args: argparse.Namespace, what: str, path: str, body: dict[str, object], make_order: MakeOrder
+) -> int:
+    """Send a command to the daemon; exit code 1 if it is not in force within some seconds.
+
+    It goes by the API of the daemon on this machine, and by the broker where there is no such daemon.
 
     Args:
         args: with the configuration file.
         what: the command in words, for the line printed.
-        make_order: makes it.
+        path: of the command in the API.
+        body: of the command there.
+        make_order: makes it for the broker.
 
     Raises:
-        ConfigError: the configuration is wrong, or names no broker.
+        ConfigError: the configuration is wrong, or names neither.
     """
     settings = config.load(args.config)
-    if settings.mqtt is None:
-        raise ConfigError([f"{args.config}: [mqtt] is missing; commands go by way of an MQTT broker"])
+    api, mqtt = Api.of(settings), settings.mqtt
+    if api is None and mqtt is None:
+        raise ConfigError(
+            [f"{args.config}: [web] and [mqtt] are missing; commands go by the page or by a broker"]
+        )
     log.set_up(LogSettings(level="error"))
     try:
-        answer = asyncio.run(_ask(settings.mqtt, settings.site.name, make_order))
-    except OrderError as error:
+        answer = _by_api(api, path, body, last=mqtt is None) if api else None
+        if answer is None and mqtt is not None:
+            answer = asyncio.run(_ask(mqtt, settings.site.name, make_order))
+    except (OrderError, ApiError, NoApiError) as error:
         print(f"pvcharge: {what}: {error}", file=sys.stderr)
         return 1
     print(f"{what}: done. {answer}".rstrip())
     return 0
+
+
+def _by_api(api: Api, path: str, body: dict[str, object], *, last: bool) -> str | None:
+    """Return why things are as they are when the command is in force.
+
+    Args:
+        api: of the daemon.
+        path: of the command.
+        body: of the command.
+        last: whether there is no other way; if there is, None is returned when it should be gone.
+    """
+    try:
+        state = api.ask("PUT", path, body)
+    except NoApiError:
+        if last:
+            raise
+        return None
+    except ApiError as error:
+        if last or error.status not in _ELSEWHERE:
+            raise
+        return None
+    return str(state["texts"]["en"]["reason"] or "")
 
 
 def shell_link(settings: MqttSettings, site: str) -> Link:

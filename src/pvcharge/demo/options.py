@@ -20,6 +20,7 @@ class DemoOptions:
             the inverter itself is read in the house, and the cloud's means stand by.
         seed: of the invented weather and household.
         mqtt: the `[mqtt]` table of a broker that a standalone daemon shall talk to as well.
+        ports: where pages are shown: the controller's, then the edge's; empty = there are none.
     """
 
     speed: float = 60.0
@@ -29,6 +30,7 @@ class DemoOptions:
     source: Source = Source.QUARTER
     seed: int = 7
     mqtt: dict[str, Any] | None = None
+    ports: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from pvcharge import config
+from pvcharge.demo.pages import web_table
 from pvcharge.demo.stage import Stage
 from pvcharge.problems import ENV_PREFIX
 from pvcharge.toml import toml
 
 ROLES = ("edge", "cloud")
+PAGE_ORDER = ("cloud", "edge")  # in which they get their ports
 STOP_S = 15.0
 LAST_WORDS = 5  # lines of the log of a daemon that has ended by itself
 # What is meant for a real daemon beside this one.
@@ -102,8 +104,11 @@ class Pair:
 
     def _write_config(self, role: str, devices: Mapping[str, Any]) -> None:
         state_dir = self._folder / role
-        state_dir.mkdir()
+        state_dir.mkdir(exist_ok=True)  # there may be a past in it already
         path = self.config_file(role)
         path.touch(mode=0o600)
-        tables = {"role": role, **self._stage.site_tables(state_dir), **devices, "mqtt": self._brokers[role]}
+        ports = dict(zip(PAGE_ORDER, self._stage.options.ports, strict=False))
+        site = self._stage.site_tables(state_dir)
+        mqtt = {"mqtt": self._brokers[role]}
+        tables = {"role": role, **site, **devices, **mqtt, **web_table(ports.get(role))}
         path.write_text(toml(tables), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 from pvcharge.demo.broker import HOST, private_broker
 from pvcharge.demo.latest import Latest
 from pvcharge.demo.options import DemoOptions, Summary
-from pvcharge.demo.pair import Pair
+from pvcharge.demo.pages import url
+from pvcharge.demo.pair import PAGE_ORDER, Pair
 from pvcharge.demo.stage import SITE, Stage
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.acl import acl
@@ -36,11 +37,17 @@ class SplitDemo:
     Args:
         options: what is simulated.
         folder: for configurations, logs and state.
+
+    Attributes:
+        pages: addresses by role.
     """
 
     def __init__(self, options: DemoOptions, folder: Path) -> None:
         self.stage = Stage(options)
         self.latest = Latest(self.stage.timezone)
+        self.pages: Mapping[str, str] = {
+            role: url(port) for role, port in zip(PAGE_ORDER, options.ports, strict=False)
+        }
         self._namespace = Namespace("pvcharge", SITE)
         self._folder = folder
         self._invitation: list[str] = []
@@ -84,6 +91,7 @@ class SplitDemo:
         at = f"-h {HOST} -p {port} -u {HOME_ASSISTANT} -P {PASSWORD}"
         root = f"{self._namespace.prefix}/{SITE}"
         self._invitation = [
+            *(f"Page of the {role}: {address}" for role, address in self.pages.items()),
             f"{pids}; broker on port {port}. From another terminal:",
             f"  mosquitto_sub {at} -v -t '{root}/#'",
             f"  mosquitto_pub {at} -q 1 -t {root}/boost/set -m ON",

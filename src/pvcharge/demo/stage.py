@@ -5,10 +5,8 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import aiohttp
 
@@ -16,24 +14,20 @@ from pvcharge.app import make_context
 from pvcharge.clock import FastClock
 from pvcharge.config import Config
 from pvcharge.demo.options import DemoOptions, Summary
+from pvcharge.demo.scene import PAST_S, Scene
 from pvcharge.drivers.solaredge import SolarEdgeSettings, authorize_url, exchange
 from pvcharge.sim.car import Car
 from pvcharge.sim.feed import Source
-from pvcharge.sim.house import House, Profile, best_start
-from pvcharge.sim.household import Household, SyntheticProfile
+from pvcharge.sim.house import House
+from pvcharge.sim.invented import LATITUDE_DEG, LONGITUDE_DEG, ZONE
 from pvcharge.sim.solaredge import SolarEdgeServer
 from pvcharge.sim.solaredge_modbus import ModbusServer
-from pvcharge.sim.trace import Trace
 from pvcharge.sim.wattpilot import WattpilotBox, WattpilotServer
-from pvcharge.sim.weather import Weather
 
 SITE = "demo"
-LATITUDE_DEG, LONGITUDE_DEG, TIMEZONE = 48.2, 16.4, "Europe/Vienna"
 SITE_ID = 123456
 # The simulators' own; they listen on loopback only and die with the demo.
 PASSWORD, API_KEY, CLIENT_ID, CLIENT_SECRET = "demo-password", "DEMOKEY", "demo-app", "demo-secret"
-A_DAY_IN_JUNE = datetime(2026, 6, 15, tzinfo=UTC)
-PAST_S = 4 * 3600.0  # that the cloud already knows
 HOUSE_STEP_S = 5.0
 CAR_COMES_S = 60.0  # after a controller has heard the charger
 
@@ -42,15 +36,17 @@ class Stage:
     """The simulated devices, and the configuration by which daemons find them."""
 
     def __init__(self, options: DemoOptions) -> None:
-        profile = options.trace or _invented(options.seed)
+        scene = Scene.of(options)
         self.options = options
-        self.start = _start(profile)
+        self.start = scene.start
         self.start_unix_s = time.time()
         self.clock = FastClock(self.start, options.speed, self.start_unix_s)
-        self.timezone = ZoneInfo(TIMEZONE)
+        self.timezone = ZONE
         self.box = WattpilotBox(flex=options.charger == "flex")
         self.car = Car(needs_wh=40_000.0)
-        self.house = House(profile, start=self.start, charger_w=lambda: self.box.power_w, step_s=HOUSE_STEP_S)
+        self.house = House(
+            scene.profile, start=self.start, charger_w=lambda: self.box.power_w, step_s=HOUSE_STEP_S
+        )
         self.house.prefill(PAST_S)
         self.cloud = SolarEdgeServer(
             self.house,
@@ -59,9 +55,10 @@ class Stage:
             api_key=API_KEY,
             client_id=CLIENT_ID,
             client_secret=CLIENT_SECRET,
-            timezone=TIMEZONE,
+            timezone=ZONE.key,
             tier="pro" if options.source is Source.LIVE else "basic",
             v1="alive" if options.api == "v1" else "gone",
+            production_meter=True,  # so that there is a roof to be seen in the quarter hours, too
         )
         self.inverter = (
             ModbusServer(self.house, clock=self.clock) if options.source is Source.MODBUS else None
@@ -115,7 +112,7 @@ class Stage:
             "name": SITE,
             "latitude": LATITUDE_DEG,
             "longitude": LONGITUDE_DEG,
-            "timezone": TIMEZONE,
+            "timezone": ZONE.key,
         }
         return {"state_dir": str(state_dir), "site": site}
 
@@ -159,15 +156,3 @@ class Stage:
         while True:
             self.house.advance(self.clock.now())
             await self.clock.sleep(HOUSE_STEP_S)
-
-
-def _invented(seed: int) -> SyntheticProfile:
-    weather = Weather(seed, LATITUDE_DEG, LONGITUDE_DEG, peak_w=10_000.0, inverter_w=8_000.0)
-    return SyntheticProfile(weather, Household(seed, 3500.0, ZoneInfo(TIMEZONE)))
-
-
-def _start(profile: Profile) -> datetime:
-    """Return a moment from which on there is surplus for a while."""
-    if isinstance(profile, Trace):
-        return profile.best_start()
-    return best_start(profile, A_DAY_IN_JUNE, A_DAY_IN_JUNE + timedelta(days=1))

@@ -1,7 +1,7 @@
 """A standalone daemon on the stage, in this process: the real one, with real drivers over real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from pvcharge import config
 from pvcharge.app import App
 from pvcharge.demo.latest import Latest
 from pvcharge.demo.options import DemoOptions, Summary
+from pvcharge.demo.pages import url, web_table
 from pvcharge.demo.stage import Stage
 from pvcharge.model import DeviceHealth, Lease, PowerFlow
 
@@ -19,12 +20,16 @@ class Demo:
 
     Args:
         options: what is simulated.
-        state_dir: where the daemon keeps its tokens and counters.
+        state_dir: where the daemon keeps its tokens and counters, and may find a past; see `write_past`.
+
+    Attributes:
+        pages: addresses by whose they are.
     """
 
     def __init__(self, options: DemoOptions, state_dir: Path) -> None:
         self.stage = Stage(options)
         self.latest = Latest(self.stage.timezone)
+        self.pages: Mapping[str, str] = {"page": url(options.ports[0])} if options.ports else {}
         self._state_dir = state_dir
         self._counts = Summary(readings=0)
 
@@ -73,10 +78,12 @@ class Demo:
 
     def _tables(self) -> dict[str, Any]:
         """Return the configuration as it would stand in a file."""
-        mqtt = self.stage.options.mqtt
+        options = self.stage.options
+        port = next(iter(options.ports), None)
         return {
             **self.stage.site_tables(self._state_dir),
             "inverter": self.stage.local_inverters() + self.stage.cloud_inverters(),
             **self.stage.charger_tables(),
-            **({"mqtt": mqtt} if mqtt else {}),
+            **({"mqtt": options.mqtt} if options.mqtt else {}),
+            **web_table(port),
         }

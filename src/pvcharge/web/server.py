@@ -1,13 +1,11 @@
-"""The HTTP server: `/metrics` for Prometheus, and `/healthz` for whoever watches the daemon."""
+"""The HTTP server: listens, and lets nobody hold it up."""
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from pvcharge.model import Clock, DeviceHealth
 from pvcharge.web.settings import WebSettings
@@ -15,19 +13,20 @@ from pvcharge.web.settings import WebSettings
 log = structlog.get_logger(__name__)
 
 NAME = "web"  # as health is told of it
-MOST_CLIENTS = 64  # at a time: files are needed for more than this server
+MOST_CLIENTS = 320  # at a time, 250 of them looking on: files are needed for more than this server
 IDLE_S = 120.0  # that a connection is kept; longer than the usual pause between two scrapes
 GOODBYE_S = 0.2  # for answers on their way when the daemon ends; aiohttp takes it up to twice
 FIRST_RETRY_S = 1.0
 RETRY_CAP_S = 60.0
 
-_OPENMETRICS = "application/openmetrics-text"
-_NEVER_KEEP = {"Cache-Control": "no-store"}
 _WHAT_TO_DO = {
     errno.EADDRINUSE: "another program or a second pvcharge listens there; end it, or change listen in [web]",
     errno.EADDRNOTAVAIL: "this machine has no such address; see to its network, or change listen in [web]",
     errno.EACCES: "a port below 1024 needs a right that pvcharge does not have; change listen in [web]",
 }
+
+MakeApp = Callable[[], Awaitable[web.Application]]
+Spared = Callable[[asyncio.BaseTransport | None], bool]
 
 
 class WebServer:
@@ -36,38 +35,38 @@ class WebServer:
     Args:
         settings: where to listen.
         clock: the daemon's time; the waits between two tries are real seconds.
-        registry: what `/metrics` shows.
+        make_app: makes what is served, anew for each start.
         tell: told of the server's health whenever that changes, such as the feed's `publish`.
-        trouble: returns why the daemon does not do its work, None if it does.
+        spared: whether a connection is bounded in another way, and need not go when there are too many.
     """
 
     def __init__(
         self,
         settings: WebSettings,
         clock: Clock,
-        registry: CollectorRegistry,
+        make_app: MakeApp,
         tell: Callable[[DeviceHealth], None],
-        trouble: Callable[[], str | None] = lambda: None,
+        spared: Spared = lambda _transport: False,
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._registry = registry
+        self._make_app = make_app
         self._tell = tell
-        self._trouble = trouble
+        self._spared = spared
         self._error: str | None = None
         self._since = clock.now()  # when it last came or went
 
     async def run(self) -> None:
         """Listen, and answer until cancelled."""
         runner = web.AppRunner(
-            self._app(), access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=GOODBYE_S
+            await self._make_app(), access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=GOODBYE_S
         )
         await runner.setup()
         server = runner.server
         if server is None:
             raise RuntimeError("aiohttp has set up no server")
         try:
-            listener = await self._listen(_door(server))
+            listener = await self._listen(_door(server, self._spared))
             try:
                 await asyncio.Event().wait()
             finally:
@@ -79,12 +78,6 @@ class WebServer:
             for transport in transports:
                 if transport is not None:
                     transport.abort()
-
-    def _app(self) -> web.Application:
-        app = web.Application()
-        app.router.add_get("/metrics", self._metrics)
-        app.router.add_get("/healthz", self._healthz)
-        return app
 
     async def _listen(self, door: Callable[[], asyncio.Protocol]) -> asyncio.Server:
         """Bind the port, however long that takes."""
@@ -120,21 +113,8 @@ class WebServer:
         log.info("web server listens", address=self._settings.listen)
         self._tell(DeviceHealth(NAME, now, ok=True, since=self._since))
 
-    async def _metrics(self, request: web.Request) -> web.Response:
-        # The library stumbles over odd versions in what a client accepts, so it hears only of what counts.
-        accepted = ",".join(request.headers.getall("Accept", []))
-        render, content_type = choose_encoder(_OPENMETRICS if _OPENMETRICS in accepted else "")
-        headers = {"Content-Type": content_type, **_NEVER_KEEP}
-        return web.Response(body=render(self._registry), headers=headers)
 
-    async def _healthz(self, _request: web.Request) -> web.Response:
-        trouble = self._trouble()
-        if trouble is None:
-            return web.json_response({"status": "ok"}, headers=_NEVER_KEEP)
-        return web.json_response({"status": "failing", "reason": trouble}, status=503, headers=_NEVER_KEEP)
-
-
-def _door(server: web.Server) -> Callable[[], asyncio.Protocol]:
+def _door(server: web.Server, spared: Spared) -> Callable[[], asyncio.Protocol]:
     """Return what lets clients in: when there are too many, those that have been there longest must go.
 
     Who connects and says nothing could otherwise keep everybody else out.
@@ -142,9 +122,12 @@ def _door(server: web.Server) -> Callable[[], asyncio.Protocol]:
 
     def let_in() -> asyncio.Protocol:
         inside = server.connections
-        for client in inside[: max(0, len(inside) - MOST_CLIENTS + 1)]:
-            if client.transport is not None:
-                client.transport.abort()
+        surplus = len(inside) - MOST_CLIENTS + 1
+        if surplus > 0:
+            bounded = [client.transport for client in inside if not spared(client.transport)]
+            for transport in bounded[:surplus]:
+                if transport is not None:
+                    transport.abort()
         return server()
 
     return let_in

@@ -1,0 +1,81 @@
+"""What can be commanded at an edge: a boost, which the cloud obeys, or the edge itself while it is alone."""
+
+import asyncio
+
+from pvcharge.model import Mode
+from pvcharge.mqtt import topics
+from pvcharge.mqtt.bus import Bus, Message
+from pvcharge.mqtt.payloads import decode_refusal
+from pvcharge.mqtt.topics import Namespace
+from pvcharge.mqtt.wire import PayloadError
+from pvcharge.page.steering import PATIENCE_S
+from pvcharge.web.ports import NotInForceError, RefusedError
+
+EXPIRY_S = 10.0  # nobody shall obey it later
+
+
+class EdgeSteering:
+    """Commands a boost by way of the broker, as anybody else in the house. See `pvcharge.web.ports.Steering`.
+
+    Args:
+        bus: the edge's broker connection; not running yet.
+        namespace: where the site's topics stand.
+    """
+
+    can = ("boost",)
+
+    def __init__(self, bus: Bus, namespace: Namespace) -> None:
+        self._bus = bus
+        self._topic = namespace.path(topics.BOOST_SET)
+        self._boosting: bool | None = None  # as told last, by the cloud or by the edge itself
+        self._refused: str | None = None
+        self._news = asyncio.Event()
+        bus.listen(namespace.path(topics.BOOST), self._hear_boost)
+        bus.listen(namespace.error(topics.BOOST_SET), self._hear_error)
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The mode as far as it is known here, where nothing is decided."""
+        return {"mode": Mode.BOOST.value} if self._boosting else {}
+
+    async def boost(self, *, on: bool, minutes: int | None) -> None:
+        """Begin a boost, for some minutes or until further notice, or end it."""
+        self._refused = None
+        payload = "OFF" if not on else str(minutes or "ON")
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                # Subscriptions stand before anything is published, so no answer can be missed.
+                self._news.clear()
+                if not await self._bus.publish(self._topic, payload, expiry_s=EXPIRY_S):
+                    raise NotInForceError("no connection to the broker, by way of which a boost is commanded")
+                while self._boosting is not on and self._refused is None:
+                    await self._news.wait()
+                    self._news.clear()
+        except TimeoutError:
+            raise NotInForceError(
+                f"neither cloud nor edge have obeyed within {PATIENCE_S:.0f} s; shortly after the cloud has "
+                "fallen silent it may take half a minute"
+            ) from None
+        if self._refused is not None:
+            raise RefusedError({"on": self._refused})
+
+    async def mode(self, mode: Mode) -> None:
+        """Refuse: only the cloud has modes."""
+        raise RefusedError({"mode": f"{mode.value} can be set in the cloud only"})
+
+    async def limits(self, min_current_a: int | None, max_current_a: int | None) -> None:
+        """Refuse: only the cloud has limits that the user can narrow."""
+        raise RefusedError({"limits": f"{min_current_a} to {max_current_a} can be set in the cloud only"})
+
+    async def _hear_boost(self, message: Message) -> None:
+        self._boosting = {b"ON": True, b"OFF": False}.get(message.payload, self._boosting)
+        self._news.set()
+
+    async def _hear_error(self, message: Message) -> None:
+        if message.retained:
+            return
+        try:
+            self._refused = decode_refusal(message.payload)
+        except PayloadError:
+            return  # whoever sent that is none of ours
+        self._news.set()
