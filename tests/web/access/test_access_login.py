@@ -42,7 +42,7 @@ async def test_a_wrong_password_is_refused(rig: Rig, client: aiohttp.ClientSessi
     assert await status(client, STATE) == 401
 
 
-@pytest.mark.parametrize("form", [PASSWORD, make_hash(PASSWORD)])
+@pytest.mark.parametrize("form", [PASSWORD, make_hash(PASSWORD)], ids=["plain", "hash"])
 async def test_the_password_may_be_given_as_it_is_or_as_a_hash(tmp_path: Path, form: str) -> None:
     """Either way the same one opens, and the hash itself does not."""
     async with running(Rig(tmp_path, password=form)) as rig, browser(rig) as client:
@@ -160,7 +160,9 @@ async def test_sessions_survive_a_restart(tmp_path: Path) -> None:
         assert await status(client, STATE, Cookie=f"{COOKIE}={session}") == 200
 
 
-@pytest.mark.parametrize("other", ["another password", make_hash(PASSWORD), None])
+@pytest.mark.parametrize(
+    "other", ["another password", make_hash(PASSWORD), None], ids=["another", "hash", "none"]
+)
 async def test_sessions_end_with_the_password(tmp_path: Path, other: str | None) -> None:
     """Also where the old one comes back later."""
     async with running(Rig(tmp_path, password=PASSWORD)) as rig, browser(rig) as client:

@@ -3,6 +3,7 @@
 import { keep, recall } from "./prefs.js";
 
 const OLD_S = 120; // from here on the age of a reading is told
+const VERY_OLD_S = 3600; // whatever the source, and whether or not anybody goes by it
 const SAME_MOMENT_S = 90; // older readings and the charger's own power do not belong together
 
 const STALE_REASONS = new Set(["stale_hold", "stale_minimum", "stale_stop", "no_data", "no_status"]);
@@ -43,11 +44,7 @@ function ownShare(v) {
 }
 
 /** @returns {boolean} whether what is shown is no longer true enough to act on */
-export function isStale(state) {
-	return STALE_REASONS.has(state.values.reason) || state.values.pv_w === undefined || isBlind(state);
-}
-
-function isBlind(state) {
-	const v = state.values;
-	return [v.pv_w, v.grid_w, v.load_w].every((it) => it == null);
+export function isStale({ values: v }) {
+	const blind = [v.pv_w, v.grid_w, v.load_w].every((it) => it == null);
+	return STALE_REASONS.has(v.reason) || blind || v.reading_age_s > VERY_OLD_S;
 }

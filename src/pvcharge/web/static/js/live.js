@@ -23,17 +23,17 @@ export class LiveLine {
 	start() {
 		if (!this.stopped) return;
 		this.stopped = false;
-		addEventListener("online", this.wake);
-		addEventListener("pageshow", this.wake);
-		document.addEventListener("visibilitychange", this.wake);
+		this.listening = new AbortController();
+		const { signal } = this.listening;
+		addEventListener("online", this.wake, { signal });
+		addEventListener("pageshow", this.wake, { signal });
+		document.addEventListener("visibilitychange", this.wake, { signal });
 		this.connect();
 	}
 
 	stop() {
 		this.stopped = true;
-		removeEventListener("online", this.wake);
-		removeEventListener("pageshow", this.wake);
-		document.removeEventListener("visibilitychange", this.wake);
+		this.listening?.abort();
 		this.drop();
 	}
 

@@ -7,7 +7,7 @@ import { LANGUAGES, lang, t } from "./i18n.js";
 import { icon } from "./icons.js";
 import { segments } from "./parts/segments.js";
 import { setTheme, theme } from "./prefs.js";
-import { store } from "./store.js";
+import { isOwner, store } from "./store.js";
 import { toastError } from "./notices.js";
 
 const THEMES = ["auto", "light", "dark"];
@@ -29,7 +29,7 @@ export function currentRoute() {
 
 export function shell(on) {
 	const title = h("h1", { class: "view-title", id: "view-title", tabindex: "-1" });
-	const dot = h("span", { class: "line-words" });
+	const dot = h("span");
 	const line = h("p", { class: "line", test: "line" }, h("span", { class: "line-dot", "aria-hidden": "true" }), dot);
 	const bannerText = h("p", {});
 	const banner = h("div", { class: "banner", role: "alert", test: "banner", hidden: true }, icon("warn"), bannerText);
@@ -63,14 +63,10 @@ export function shell(on) {
 	return { main, elements: [head, nav, main], update };
 }
 
-/** @returns {{owner: boolean, history: boolean, settings: boolean}} what decides which views are offered */
+/** What decides which views are offered; all of them before the first state is there. */
 export function context() {
-	const can = store.state?.can;
-	return {
-		owner: store.access?.level === "owner",
-		history: can?.includes("history") ?? true,
-		settings: can?.includes("settings") ?? true,
-	};
+	const can = (what) => store.state?.can.includes(what) ?? true;
+	return { owner: isOwner(), history: can("history"), settings: can("settings") };
 }
 
 function menuOf(on) {

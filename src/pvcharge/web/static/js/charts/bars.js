@@ -3,11 +3,11 @@
  * and within, what went into the car.
  */
 
-import { arrowKeys, asTable, attribute, h, say, svg, swatch } from "../dom.js";
+import { arrowKeys, asTable, h, say, svg, swatch } from "../dom.js";
 import { calendar, energy, number } from "../format.js";
 import { t } from "../i18n.js";
 
-const HIGH = 250;
+const HIGH = 310;
 const PAD = { top: 12, bottom: 24, left: 40, right: 6 };
 const PARTS = ["own", "import", "car", "export"];
 const COLOUR = { own: "pv", import: "grid", car: "car", export: "grid-pale" };
@@ -94,7 +94,6 @@ function column(by, bar, index, count, x, slot, y, onBar) {
 		const text = by === "month" ? calendar(bar.start, { month: "short" }).slice(0, 3) : String(day);
 		group.append(svg("text", { x: x + slot / 2, y: HIGH - 6, class: "bars-text", "text-anchor": "middle" }, text));
 	}
-	attribute(group, "data-known", bar.known ? "" : null);
 	return group;
 }
 

@@ -13,7 +13,7 @@ export function sentence() {
 	const text = h("p", { class: "why-text", test: "sentence" }, "\u00a0");
 	const source = h("span", { class: "why-source", test: "source" });
 	const badge = h("span", { class: "badge", test: "age" });
-	const kind = h("span", { class: "why-kind", test: "reason-label" }, "\u00a0");
+	const kind = h("span", { class: "why-kind" }, "\u00a0");
 	const spoken = h("p", { class: "sr-only", "aria-live": "polite" });
 	const announce = announcer(spoken);
 	const element = h(

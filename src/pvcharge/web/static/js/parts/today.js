@@ -13,7 +13,7 @@ const COLOURS = { pv: "c-pv", car: "c-car", import: "c-grid", export: "c-grid-pa
 const wide = matchMedia("(min-width: 900px)");
 
 export function today() {
-	const values = Object.fromEntries(Object.keys(SHOWN).map((key) => [key, h("dd", { test: `today-${key}` }, "–")]));
+	const values = Object.fromEntries(Object.keys(SHOWN).map((key) => [key, h("dd", {}, "–")]));
 	const facts = Object.entries(values).map(([key, value]) =>
 		term([swatch(COLOURS[key]), t(`sum.${key}`)], value));
 	const element = h("section", { class: "today", "aria-labelledby": "today-title" }, h("h2", { id: "today-title" }, t("today.title")), h("dl", { class: "facts" }, facts));

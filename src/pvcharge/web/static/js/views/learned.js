@@ -1,7 +1,4 @@
-/**
- * What the controller has learned of each source of readings, in words; the whole document below; and how to
- * make it forget.
- */
+/** What the controller has learned of each source of readings, in words, and how to make it forget. */
 
 import { get, remove } from "../api.js";
 import { button, cardWith, h, term } from "../dom.js";
@@ -31,7 +28,7 @@ export function learnedCard() {
 		try {
 			const { learned } = await get("learned");
 			const sources = learned.sources ?? [];
-			body.replaceChildren(...(sources.length ? sources.map((it) => sourceBlock(it)) : [h("p", { class: "quiet" }, t("learned.nothing"))]), whole(learned));
+			body.replaceChildren(...(sources.length ? sources.map((it) => sourceBlock(it)) : [h("p", { class: "quiet" }, t("learned.nothing"))]));
 		} catch (error) {
 			body.replaceChildren(h("p", { class: "quiet" }, wordsFor(error)));
 		}
@@ -48,8 +45,7 @@ export function learnedCard() {
 		load();
 	}
 
-	load();
-	return { element };
+	return { element, loaded: load() };
 }
 
 function sourceBlock(source) {
@@ -59,7 +55,7 @@ function sourceBlock(source) {
 		"div",
 		{ class: "learned-source" },
 		h("h3", {}, source.name),
-		h("dl", { class: "learned-rows" }, rows.map(([key, text]) => term(t(`learned.${key}`), text, "learned-row")), hours.length > 0 && clearDay(hours)),
+		h("dl", {}, rows.map(([key, text]) => term(t(`learned.${key}`), text, "learned-row")), hours.length > 0 && clearDay(hours)),
 	);
 }
 
@@ -68,11 +64,6 @@ function clearDay(hours) {
 	const most = Math.max(1, ...hours.map((it) => it ?? 0));
 	const bars = hours.map((it) => h("span", { vars: { "--part": String((it ?? 0) / most) } }));
 	return term(t("learned.clear_day"), h("dd", { class: "spark-cell" }, h("span", { class: "spark", role: "img", "aria-label": t("learned.clear_day") }, bars)), "learned-row");
-}
-
-function whole(learned) {
-	const text = h("pre", { class: "scroll document", tabindex: "0" }, JSON.stringify(learned, null, 1));
-	return h("details", { class: "as-list" }, h("summary", {}, t("learned.document")), text);
 }
 
 function known(value, words) {

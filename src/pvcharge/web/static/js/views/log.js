@@ -32,8 +32,7 @@ export function logCard() {
 		}
 	}
 
-	load();
-	return { element };
+	return { element, loaded: load() };
 }
 
 function line(it) {

@@ -70,7 +70,7 @@ function row(it) {
 	const cell = (key, kind, ...children) => h("td", { class: kind, "data-label": t(`sessions.${key}`) }, children);
 	return h(
 		"tr",
-		{ class: it.ended_at === null ? "is-running" : "" },
+		{},
 		h("th", { scope: "row" }, h("p", {}, shortDate(it.started_at)), h("p", { class: "quiet" }, `${clockTime(it.started_at)} – ${ended}`), pauses(it)),
 		cell("time", "num", duration(it.charging_s)),
 		cell("energy", "num strong", energy(it.energy_kwh)),

@@ -90,7 +90,7 @@ export function mount(root) {
 		const wrong = new Map((error.errors ?? []).map((it) => [it.key.replace(/^changes\./, ""), it.message]));
 		const told = fields.filter((it) => wrong.has(it.key));
 		for (const field of told) field.fail(refusal(wrong.get(field.key)));
-		if (told.length) told[0].focus();
+		if (told.length) (told.find((it) => it.isChanged()) ?? told[0]).focus();
 		else toastError(error);
 	}
 

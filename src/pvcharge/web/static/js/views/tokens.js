@@ -66,6 +66,5 @@ export function tokensCard() {
 		load();
 	});
 
-	load();
-	return { element };
+	return { element, loaded: load() };
 }

@@ -1,0 +1,1 @@
+"""The page in a real browser, shown by a real daemon that steers simulated devices."""
