@@ -138,3 +138,17 @@ def test_a_path_is_no_credential(config_file: Path, tmp_path: Path, monkeypatch:
     path = secret_file(tmp_path / "pw", mode=0o644)
     _, problems = resolve({"password_file": str(path)}, config_file)
     assert problems == {"password_file": f"other users can read {path}; run chmod 600 on it"}
+
+
+def test_root_finds_what_systemd_would_hand_over(config_file: Path, tmp_path: Path) -> None:
+    """In the folder beside the configuration, if it is not beside it itself; private, as everywhere."""
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    secret_file(folder / "pw", b"in the folder")
+    assert resolve({"password_file": "pw"}, config_file) == ({"password": "in the folder"}, {})
+    secret_file(tmp_path / "pw")
+    assert resolve({"password_file": "pw"}, config_file) == ({"password": "from file"}, {})
+    (tmp_path / "pw").unlink()
+    path = secret_file(folder / "pw", mode=0o644)
+    _, problems = resolve({"password_file": "pw"}, config_file)
+    assert problems == {"password_file": f"other users can read {path}; run chmod 600 on it"}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,13 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
         write_json(path, {"count": 2})
     assert json.loads(path.read_text()) == {"count": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_writes_can_be_read_by_the_service(tmp_path: Path) -> None:
+    """A login beside the running service leaves it tokens that it can use."""
+    os.chown(tmp_path, 61_234, 61_235)
+    path = tmp_path / "tokens.json"
+    write_json(path, {"token": 1})
+    assert (path.stat().st_uid, path.stat().st_gid) == (61_234, 61_235)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -149,13 +149,13 @@ class App:
         leads = Controlled(command=command, put=self.inbox.put, settings=settings, learner=controller)
         return page_tasks(self.config, self.config.web, self.clock, self.feed, charger, leads)
 
-    def _edge_page(self, charger: str, line: Line) -> Tasks:
+    def _edge_page(self, charger: str, line: Line, bridge: EdgeBridge) -> Tasks:
         """Show an edge by HTTP, if that is configured."""
         if self.config.web is None:
             return {}
         from pvcharge.page import EdgeSteering, page_tasks  # noqa: PLC0415 - who shows nothing shall not load it
 
-        leads = EdgeSteering(line.link, line.namespace)
+        leads = EdgeSteering(line.link, line.namespace, self.clock, bridge)
         return page_tasks(self.config, self.config.web, self.clock, self.feed, charger, leads)
 
     def _front(self, line: Line, charger_name: str) -> tuple[Tasks, OnCommand]:
@@ -210,10 +210,11 @@ class App:
             "charger": charger_task.run,
             "relay": relay.run,
             "bridge": bridge.run,
-            **self._edge_page(charger.name, line),
+            **self._edge_page(charger.name, line, bridge),
         }
         if stand_in:
             bridge.on_boost.append(stand_in.boost)
+            bridge.on_refusal.append(stand_in.note_refusal)
             tasks |= {"stand-in": stand_in.run, "orders": await self._orders(line, stand_in)}
         return {**tasks, **line.tasks()}
 

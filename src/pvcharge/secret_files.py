@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, SecretStr
 
 SUFFIX = "_file"
+FOLDER = "credentials"  # beside the configuration: where the service's own secrets stand before it starts
 # Stands in for a secret that cannot be had, so that the rest of its table is checked all the same.
 PLACEHOLDER = "unavailable"
 
@@ -27,7 +28,8 @@ def resolve_secrets(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Replace every `<key>_file` of a driver's table by `<key>`, the file's content.
 
-    A plain name is looked up among systemd's credentials first, then beside the configuration file.
+    A plain name is looked up among systemd's credentials first, then beside the configuration file, then in
+    its folder `credentials`, of which systemd takes them: so root's commands find what the service does.
 
     Args:
         table: as configured.
@@ -62,7 +64,7 @@ def _read(name: Any, beside: Path) -> str:
     if not isinstance(name, str) or not name.isprintable():
         raise SecretError("must be the name of a file, in quotes")
     credential = _credential(name)
-    path = credential or beside / name
+    path = credential or _beside(name, beside)
     try:
         secret = path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
@@ -77,6 +79,12 @@ def _read(name: Any, beside: Path) -> str:
     if not secret:
         raise SecretError(f"{path} is empty")
     return secret
+
+
+def _beside(name: str, folder: Path) -> Path:
+    path, in_folder = folder / name, folder / FOLDER / name
+    # A folder that we may not enter has nothing for us.
+    return in_folder if not os.access(path, os.F_OK) and os.access(in_folder, os.F_OK) else path
 
 
 def _credential(name: str) -> Path | None:

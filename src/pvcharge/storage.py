@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ def set_aside(path: Path) -> Path:
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """Replace the file by this document, readable by its owner only; either all of it or nothing.
 
+    What root writes, as in a command beside the service, belongs to the owner of the folder like all in it.
+
     Raises:
         OSError: the file could not be written; the old one is untouched.
     """
@@ -58,6 +61,8 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
+            if os.geteuid() == 0:
+                _leave_to_owner_of(path.parent, file.fileno())
             json.dump(document, file)
             file.flush()
             os.fsync(file.fileno())
@@ -65,3 +70,9 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _leave_to_owner_of(folder: Path, file: int) -> None:
+    owner = folder.stat()
+    with suppress(PermissionError):  # root of a container may not be allowed to; then it owns all there
+        os.fchown(file, owner.st_uid, owner.st_gid)

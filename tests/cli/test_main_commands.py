@@ -125,9 +125,9 @@ def test_an_edge_never_loads_what_it_does_not_need(
     """Simulators, live view and pictures stay out of a small computer's memory."""
     script = (
         "import json, sys\n"
-        "import pvcharge.app\n"
+        "import pvcharge.service\n"
         "async def leave(*_): pass\n"
-        "pvcharge.app.serve = leave\n"  # starts no daemon, after everything has been imported for one
+        "pvcharge.service.serve = leave\n"  # starts no daemon, after everything has been imported for one
         "from pvcharge.cli.main import main\n"
         "code = main(sys.argv[1:])\n"
         "print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)\n"

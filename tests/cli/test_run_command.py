@@ -20,7 +20,7 @@ def clocks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Clock, datetime]]:
     """Start no daemon; return the list of the clocks that they would have got, and what these showed."""
     seen: list[tuple[Clock, datetime]] = []
 
-    async def serve(app: App, _notifier: object) -> None:
+    async def serve(app: App, *_others: object) -> None:
         seen.append((app.clock, app.clock.now()))
 
     monkeypatch.setattr(run_command, "serve", serve)

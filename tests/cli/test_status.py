@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from web.house import SESSION, House, open_house
 from web.scraping import decision, flow, free_port, health, status
 
 PASSWORD = "correct horse"
+HTTP = b"HTTP/1.0 200 OK\r\n\r\n"
 
 
 class Daemon:
@@ -119,19 +119,71 @@ def test_nobody_is_there(pvcharge: Run, write_config: WriteConfig) -> None:
     for words in (("status",), ("mode", "off")):
         result = pvcharge(*words, "--config", config)
         assert (result.code, result.out) == (1, "")
-        assert f"no pvcharge at http://127.0.0.1:{port}" in result.err
+        assert f"no pvcharge at http://127.0.0.1:{port}: nobody listens there" in result.err
 
 
-def test_somebody_else_is_there(pvcharge: Run) -> None:
-    """Such as another program that does not speak HTTP, or a page of another one."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        server.close()
-        result = pvcharge("status", "--url", f"http://127.0.0.1:{port}")
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("nonsense.invalid", "http://nonsense.invalid: there is no machine of this name"),
+        ("http://[", "http://[: that is no address such as http://pi:8080"),
+        ("ftp://pi", "ftp://pi: that is no address such as http://pi:8080"),
+    ],
+)
+def test_a_wrong_address(pvcharge: Run, url: str, told: str) -> None:
+    """It says what is wrong with it."""
+    result = pvcharge("status", "--url", url)
+    assert (result.code, result.out, result.err) == (1, "", f"pvcharge: status: no pvcharge at {told}\n")
+
+
+async def test_an_address_from_the_browser(daemon: Daemon) -> None:
+    """The page's place in it does not matter; a base path that is missing is asked for."""
+    (daemon.house.folder / "web-token").unlink()
+    port = daemon.house.settings.local_url.rpartition(":")[2]
+    for url in (f"127.0.0.1:{port}", f"http://127.0.0.1:{port}/?x=1#/live"):
+        result = await asyncio.to_thread(finish, start("status", "--url", url))
+        assert (result.code, result.out) == (1, "")
+        assert result.err.endswith("; put a token, made on its page, into $PVCHARGE_TOKEN\n")
+    result = await asyncio.to_thread(finish, start("status", "--url", f"127.0.0.1:{port}/pv"))
+    assert f"is http://127.0.0.1:{port}/pv the whole address of the page" in result.err
+
+
+async def test_a_wrong_token(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has set one is told that it is the token."""
+    monkeypatch.setenv("PVCHARGE_TOKEN", "pvc_wrong")
+    result = await daemon.shell("status")
     assert (result.code, result.out) == (1, "")
-    result = pvcharge("status", "--url", "nonsense")
+    assert "the daemon does not know the token in $PVCHARGE_TOKEN" in result.err
+
+
+@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.0 200 OK\r\n\r\n<html>", HTTP + b"[]"])
+async def test_somebody_else_is_there(answer: bytes) -> None:
+    """Such as a program that does not speak HTTP, or the page of another one."""
+
+    async def say(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for words in (("status", "--url", url), ("status", "--forget", "--yes", "--url", url)):
+            result = await asyncio.to_thread(finish, start(*words))
+            assert (result.code, result.out) == (1, "")
+            assert result.err == f"pvcharge: status: no pvcharge at {url}: somebody else answers there\n"
+
+
+async def test_another_api_is_there() -> None:
+    """What cannot be understood is said to be so."""
+
+    async def say(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HTTP + b'{"values": 3}')
+        writer.close()
+
+    async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        result = await asyncio.to_thread(finish, start("status", "--url", url))
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("pvcharge: status: no pvcharge at nonsense")
+    assert "answers something else than this version of pvcharge does" in result.err
 
 
 def test_a_configuration_without_a_page(pvcharge: Run, write_config: WriteConfig) -> None:
@@ -164,6 +216,25 @@ def test_a_boost_and_a_battery(house_state: dict[str, Any]) -> None:
     told = list(lines(house_state))
     assert "mode      boost until 15:30:00" in told
     assert "battery   1.2 kW discharging, 54 %" in told
+
+
+def test_long_names(house_state: dict[str, Any]) -> None:
+    """The columns give way, as far as that is of use; nothing that comes from afar steers the terminal."""
+    device = {"kind": "inverter", "ok": True, "age_s": 3.0, "error": None}
+    names = ("roof east upstairs", "a name of more than thirty letters")
+    house_state["devices"] = [{"name": name, **device} for name in names]
+    assert list(lines(house_state))[-3:] == [
+        "charger                        unknown",
+        "roof east upstairs             works, heard 3 s ago",
+        "a name of more than thirty letters works, heard 3 s ago",
+    ]
+
+
+async def test_a_name_that_would_steer_the_terminal(daemon: Daemon) -> None:
+    """It does not."""
+    daemon.house.keeper.take(health("roof\x1b[2J\n", ok=True))
+    result = await daemon.shell("status")
+    assert "roof?[2J? works" in result.out
 
 
 @pytest.fixture

@@ -5,13 +5,17 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pvcharge.model import Mode
+from mqtt.far_ends import FakePeer
+from pvcharge.clock import FastClock
+from pvcharge.model import Lease, Mode, Setpoint, SetpointLimits
 from pvcharge.mqtt import topics
+from pvcharge.mqtt.bridge import EdgeBridge
 from pvcharge.mqtt.bus import Message
 from pvcharge.mqtt.topics import Namespace
 from pvcharge.page.edge import EdgeSteering
 from pvcharge.web.ports import NotInForceError, RefusedError
 from support.fake_bus import FakeBroker, FakeBus, running
+from web.scraping import NOON
 
 pytestmark = pytest.mark.looptime
 SITE = Namespace("pvcharge", "home")
@@ -46,9 +50,23 @@ def buses() -> tuple[FakeBus, FakeBus]:
 
 
 @pytest.fixture
-def edge(buses: tuple[FakeBus, FakeBus]) -> EdgeSteering:
+def cloud() -> FakePeer:
+    """Return the cloud as the edge hears it."""
+    return FakePeer()
+
+
+@pytest.fixture
+def leases() -> list[Lease]:
+    """Return where the edge's own leases go."""
+    return []
+
+
+@pytest.fixture
+async def edge(buses: tuple[FakeBus, FakeBus], cloud: FakePeer, leases: list[Lease]) -> EdgeSteering:
     """Return what is tested."""
-    return EdgeSteering(buses[0], SITE)
+    clock, limits = FastClock(NOON, speed=1.0), SetpointLimits((1, 3), 6, 16)
+    bridge = EdgeBridge(buses[0], cloud, SITE, clock, put_lease=leases.append, limits=limits)
+    return EdgeSteering(buses[0], SITE, clock, bridge)
 
 
 @pytest.fixture
@@ -85,13 +103,42 @@ async def test_nobody_obeys(edge: EdgeSteering, leader: Leader) -> None:
 
 
 async def test_no_broker(edge: EdgeSteering, leader: Leader, buses: tuple[FakeBus, FakeBus]) -> None:
-    """It is said at once."""
+    """It is said at once, as long as the cloud may still lead."""
     buses[0].cut()
     started_s = asyncio.get_running_loop().time()
-    with pytest.raises(NotInForceError, match="no connection"):
+    with pytest.raises(NotInForceError, match="broken just now"):
         await edge.boost(on=True, minutes=None)
     assert asyncio.get_running_loop().time() == started_s
     assert leader.heard == []
+
+
+async def test_no_broker_and_no_cloud(
+    edge: EdgeSteering,
+    leader: Leader,
+    buses: tuple[FakeBus, FakeBus],
+    cloud: FakePeer,
+    leases: list[Lease],
+) -> None:
+    """The edge obeys by itself, for the time wanted; and what the broker said last counts no more."""
+    await edge.boost(on=True, minutes=None)
+    await edge.boost(on=False, minutes=None)
+    buses[0].cut()
+    cloud.alive = False
+    await edge.boost(on=True, minutes=90)
+    assert edge.shown == {"mode": "boost"}
+    assert (leases[-1].setpoint, leases[-1].duration_s) == (Setpoint(3, 16), 60.0)
+    await edge.boost(on=False, minutes=None)
+    assert edge.shown == {}
+    assert leases[-1].duration_s == 0.0
+    assert leader.heard == [b"ON", b"OFF"]
+
+
+async def test_a_boost_of_a_cloud_that_has_gone(edge: EdgeSteering, leader: Leader, cloud: FakePeer) -> None:
+    """It is over for the edge, whatever stands at the broker."""
+    await edge.boost(on=True, minutes=None)
+    cloud.alive = False
+    assert edge.shown == {}
+    assert leader.heard == [b"ON"]
 
 
 async def test_what_an_edge_has_not(edge: EdgeSteering) -> None:

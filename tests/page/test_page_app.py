@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ import aiohttp
 
 from pvcharge import config
 from pvcharge.app import App
-from pvcharge.clock import SystemClock
+from pvcharge.clock import FastClock
 from pvcharge.demo import Demo, DemoOptions
+from pvcharge.sim.car import Car
 from pvcharge.sim.wattpilot import WattpilotBox, WattpilotServer
 from support.fake_bus import FakeBroker, FakeBus
 from web.scraping import free_port
 
 SPEED = 300.0
+FULL_W = 10_500.0  # of 3 x 16 A, whatever the voltage
 PATIENCE_S = 30.0  # real seconds; only a test that fails takes so long
 
 
@@ -120,6 +123,14 @@ async def test_a_page_with_a_broken_history(tmp_path: Path) -> None:
             assert (await answer.json(content_type=None))["detail"]
 
 
+async def until(is_so: Callable[[], bool]) -> None:
+    """Return as soon as it is so."""
+    while True:
+        if is_so():
+            return
+        await asyncio.sleep(0.05)
+
+
 async def until_heard(api: aiohttp.ClientSession) -> dict[str, Any]:
     """Return the state as soon as the charger is heard."""
     state: dict[str, Any] = await answer_of(api, "GET", "state")
@@ -129,15 +140,22 @@ async def until_heard(api: aiohttp.ClientSession) -> dict[str, Any]:
     return state
 
 
-async def test_an_edge(tmp_path: Path) -> None:
-    """A small view: the link, the charger, what it does when alone; and a boost by way of the broker."""
-    broker, box = FakeBroker(), WattpilotBox()
-    server = WattpilotServer(box, password="box-password", clock=SystemClock())
+@asynccontextmanager
+async def edge_at(folder: Path, box: WattpilotBox, **more: Any) -> AsyncIterator[aiohttp.ClientSession]:
+    """Run an edge that has a box, sixty times as fast, and return a client at the API of its page.
+
+    Args:
+        folder: where it keeps its state.
+        box: the charger.
+        more: `connect`, in the place of a broker that nobody runs.
+    """
+    clock = FastClock(datetime(2026, 6, 15, 10, tzinfo=UTC), speed=60.0)
+    server = WattpilotServer(box, password="box-password", clock=clock)
     await server.start()
     listen = f"127.0.0.1:{free_port()}"
     tables = {
         "role": "edge",
-        "state_dir": str(tmp_path),
+        "state_dir": str(folder),
         "site": {"latitude": 48.2, "longitude": 16.4, "timezone": "Europe/Vienna"},
         "charger": {
             "driver": "wattpilot",
@@ -145,29 +163,47 @@ async def test_an_edge(tmp_path: Path) -> None:
             "port": server.port,
             "password": "box-password",
         },
-        "mqtt": {"host": "broker.invalid", "tls": False},
+        "mqtt": {"host": "127.0.0.1", "port": free_port(), "tls": False},
         "edge": {"on_silence": "minimum"},
         "web": {"listen": listen},
     }
-    app = App(
-        config.build(tables, Path("edge")),
-        SystemClock(),
-        connect=lambda _settings, *, client_id, will, clock: FakeBus(broker, will=will, client_id=client_id),  # noqa: ARG005
-    )
+    app = App(config.build(tables, Path("edge")), clock, **more)
     daemon = asyncio.create_task(app.run())
     try:
         async with api_at(listen) as api, asyncio.timeout(PATIENCE_S):
-            state = await until_heard(api)
-            assert (state["role"], state["can"], state["texts"]["en"]["reason"]) == ("edge", ["boost"], None)
-            assert state["limits"] is None
-            devices = {device["name"]: device for device in state["devices"]}
-            assert devices["wattpilot"]["kind"] == "charger"
-            assert (devices["mqtt"]["kind"], devices["mqtt"]["ok"]) == ("link", False)
-            assert devices["mqtt"]["facts"]["on_silence"] == "minimum"
-            for path in ("settings", "learned", "day", "sessions"):
-                async with api.get(path) as answer:
-                    assert answer.status == 404
+            yield api
     finally:
         daemon.cancel()
         await asyncio.wait([daemon])
         await server.aclose()
+
+
+async def test_an_edge(tmp_path: Path) -> None:
+    """A small view: the link, the charger, what it does when alone."""
+    broker = FakeBroker()
+    connect = lambda _settings, *, client_id, will, clock: FakeBus(broker, will=will, client_id=client_id)  # noqa: ARG005, E731
+    async with edge_at(tmp_path, WattpilotBox(), connect=connect) as api:
+        state = await until_heard(api)
+        assert (state["role"], state["can"], state["texts"]["en"]["reason"]) == ("edge", ["boost"], None)
+        assert state["limits"] is None
+        devices = {device["name"]: device for device in state["devices"]}
+        assert devices["wattpilot"]["kind"] == "charger"
+        assert (devices["mqtt"]["kind"], devices["mqtt"]["ok"]) == ("link", False)
+        assert devices["mqtt"]["facts"]["on_silence"] == "minimum"
+        for path in ("settings", "learned", "day", "sessions"):
+            async with api.get(path) as answer:
+                assert answer.status == 404
+
+
+async def test_a_boost_at_an_edge_without_a_broker(tmp_path: Path) -> None:
+    """The box gives full power to the car, and ends it; the state says so."""
+    box = WattpilotBox()
+    box.plug(Car())
+    async with edge_at(tmp_path, box) as api:
+        await until(lambda: 0 < box.power_w < FULL_W / 2)  # the minimum, for whoever is left alone
+        state = await answer_of(api, "PUT", "boost", {"on": True, "minutes": 90})
+        assert state["values"]["mode"] == "boost"
+        await until(lambda: box.power_w > FULL_W)
+        state = await answer_of(api, "PUT", "boost", {"on": False})
+        assert state["values"]["mode"] is None
+        await until(lambda: box.power_w < FULL_W)

@@ -1,153 +1,100 @@
-"""`pvcharge run` as a process: it says when it is ready, and stops as it is told to."""
+"""A daemon says when it is ready, and ends as it is told to."""
 
 import asyncio
-import json
 import os
+import pty
 import signal
-import socket
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pvcharge import config
-from pvcharge.app import STOP_SIGNALS, App, serve
-from pvcharge.clock import FastClock, SystemClock
+from pvcharge.app import App
+from pvcharge.clock import SystemClock
 from pvcharge.model import Reason
-from pvcharge.sim.car import Car
-from pvcharge.sim.wattpilot import WattpilotBox, WattpilotServer
+from pvcharge.service import STOP_SIGNALS, serve
+from pvcharge.sim.wattpilot import WattpilotServer
 from pvcharge.tasks.notify import Notifier
-
-PASSWORD = "box-password"
-PATIENCE_S = 30.0  # real seconds; only a test that fails takes so long
-HASTE = 50.0  # of the box, which would report only every few seconds
-
-CONFIG = """
-state_dir = "{state_dir}"
-[site]
-latitude = 48.2
-longitude = 16.4
-timezone = "Europe/Vienna"
-[[inverter]]
-driver = "solaredge"
-site_id = 4711
-api_key = "SITEKEY"
-base_url = "http://127.0.0.1:9"
-[charger]
-driver = "wattpilot"
-host = "{host}"
-port = {port}
-password = "{password}"
-[log]
-format = "json"
-"""
-
+from service.rig import PASSWORD, Daemon, car_at_the_box, devices_at, running
 
 each_signal = pytest.mark.parametrize("number", STOP_SIGNALS)
 
 
-class Daemon:
-    """The process, what it says to its service manager, and the box it controls."""
+@dataclass(frozen=True, slots=True)
+class House:
+    """A daemon and its box."""
 
-    def __init__(self, process: Process, manager: socket.socket, server: WattpilotServer) -> None:
-        self.process = process
-        self.server = server
-        self._manager = manager
-
-    async def says(self, **expected: str) -> None:
-        """Wait for a line of the log that holds all of this."""
-        assert self.process.stderr is not None
-        async with asyncio.timeout(PATIENCE_S):
-            async for line in self.process.stderr:
-                if expected.items() <= json.loads(line).items():
-                    return
-        pytest.fail(f"the daemon ended without saying {expected}")
-
-    async def ended(self) -> int:
-        """Wait for the end and return the exit code."""
-        async with asyncio.timeout(PATIENCE_S):
-            await self.process.communicate()
-        assert self.process.returncode is not None
-        return self.process.returncode
-
-    def told_manager(self) -> list[str]:
-        """Return what the service manager was told."""
-        messages = []
-        while True:
-            try:
-                messages.append(self._manager.recv(4096).decode())
-            except BlockingIOError:
-                return messages
-
-
-@asynccontextmanager
-async def _running(server: WattpilotServer, folder: Path) -> AsyncIterator[Daemon]:
-    file, notify = folder / "pvcharge.toml", folder / "notify"
-    file.write_text(
-        CONFIG.format(state_dir=folder, host=server.host, port=server.port, password=PASSWORD),
-        encoding="utf-8",
-    )
-    file.chmod(0o600)
-    environment = {**os.environ, "NOTIFY_SOCKET": str(notify), "WATCHDOG_USEC": "2000000"}
-    environment.pop("WATCHDOG_PID", None)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(notify))
-        manager.settimeout(0)
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "pvcharge", "run", "--config", str(file)),
-            env=environment,
-            stdout=DEVNULL,
-            stderr=PIPE,
-        )
-        try:
-            yield Daemon(process, manager, server)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.communicate()
+    daemon: Daemon
+    server: WattpilotServer
 
 
 @pytest.fixture
-async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
+async def house(tmp_path: Path) -> AsyncIterator[House]:
     """Run the daemon at a box that charges a car, until it has taken over the charge."""
-    box = WattpilotBox()
-    server = WattpilotServer(box, password=PASSWORD, clock=FastClock(datetime.now(UTC), HASTE))
-    await server.start()
-    try:
-        box.plug(Car())
-        async with _running(server, tmp_path) as daemon:
-            await daemon.says(event="decided", reason=Reason.NO_DATA)
-            yield daemon
-    finally:
-        await server.aclose()
+    async with car_at_the_box() as server, running(tmp_path, devices=devices_at(server)) as daemon:
+        await daemon.says(event="decided", reason=Reason.NO_DATA)
+        yield House(daemon, server)
 
 
 @each_signal
-async def test_signal_ends_it_cleanly(daemon: Daemon, number: signal.Signals) -> None:
+async def test_signal_ends_it_cleanly(house: House, number: signal.Signals) -> None:
     """The charge is left as configured, the service manager knows all the way, the exit code is 0."""
-    assert daemon.server.box.properties["frc"] == 0
+    daemon, box = house.daemon, house.server.box
+    assert box.properties["frc"] == 0
     daemon.process.send_signal(number)
     assert await daemon.ended() == 0
-    assert daemon.server.box.properties["frc"] == 1
-    ready, *fed, stopping = daemon.told_manager()
-    assert (ready, stopping) == ("READY=1\nSTATUS=running as standalone", "STOPPING=1")
+    assert box.properties["frc"] == 1
+    ready, *between, stopping = daemon.told_meanwhile()
+    assert ready == "READY=1\nSTATUS=running as standalone"
+    assert stopping.startswith("STOPPING=1\nSTATUS=")
+    fed = [message for message in between if not message.startswith("STATUS=")]
     assert set(fed) == {"WATCHDOG=1"}
 
 
 @each_signal
-async def test_second_signal_kills_it(daemon: Daemon, number: signal.Signals) -> None:
+async def test_second_signal_kills_it(house: House, number: signal.Signals) -> None:
     """A box that does not answer is not waited for, if somebody says so twice."""
-    daemon.server.faults.freeze = True
+    daemon, server = house.daemon, house.server
+    server.faults.freeze = True
     daemon.process.send_signal(signal.SIGTERM)
     await daemon.says(event="stopping")
     daemon.process.send_signal(number)
     assert await daemon.ended() == -number
-    assert daemon.server.box.properties["frc"] == 0
+    assert server.box.properties["frc"] == 0
+
+
+async def test_status_says_what_is_done_and_who_fails(house: House) -> None:
+    """In plain words, for `systemctl status`."""
+    status = await house.daemon.tells("STATUS=surplus: ")
+    while "Failing: solaredge." not in status:
+        status = await house.daemon.tells("STATUS=")
+    assert status.startswith("STATUS=surplus: ")
+    assert "\n" not in status
+
+
+async def test_terminal_that_is_gone_ends_it_cleanly(tmp_path: Path) -> None:
+    """Its hang-up is no wish for another configuration: nobody would be left who could end the daemon."""
+    terminal, its_end = pty.openpty()
+    try:
+        async with (
+            car_at_the_box() as server,
+            running(tmp_path, devices=devices_at(server), stdin=its_end) as daemon,
+        ):
+            await daemon.says(event="decided", reason=Reason.NO_DATA)
+            daemon.hang_up()
+            await daemon.says(event="configuration read again")
+            os.close(terminal)
+            terminal = -1
+            daemon.hang_up()
+            assert await daemon.ended() == 0
+            assert server.box.properties["frc"] == 1
+    finally:
+        for descriptor in (terminal, its_end):
+            if descriptor >= 0:
+                os.close(descriptor)
 
 
 class Faulty(App):
@@ -168,5 +115,6 @@ async def test_fault_is_raised(tmp_path: Path) -> None:
         "charger": {"driver": "wattpilot", "host": "192.0.2.1", "password": PASSWORD},
     }
     app = Faulty(config.build(tables, Path("test")), SystemClock())
-    with pytest.RaisesGroup(ZeroDivisionError):
+    with pytest.raises(ExceptionGroup) as raised:
         await serve(app, Notifier())
+    assert isinstance(raised.value.exceptions[0], ZeroDivisionError)

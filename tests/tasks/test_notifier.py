@@ -41,18 +41,35 @@ def received(
 
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Return the watch that the notifier looks at; `s` is what it shows."""
-    shown = SimpleNamespace(s=1000.0)
-    monkeypatch.setattr(notify, "time", SimpleNamespace(monotonic=lambda: shown.s))
+    """Return the watch that the notifier looks at; `s` and `ns` are what it shows."""
+    shown = SimpleNamespace(s=1000.0, ns=0)
+    times = SimpleNamespace(monotonic=lambda: shown.s, monotonic_ns=lambda: shown.ns)
+    monkeypatch.setattr(notify, "time", times)
     return shown
 
 
-def test_says_ready_and_stopping(received: Received) -> None:
+def test_says_what_happens(received: Received, watch: SimpleNamespace) -> None:
     """One datagram each, in systemd's own words."""
+    watch.ns = 1_234_567_890
     notifier = Notifier()
     notifier.ready("running as standalone")
-    notifier.stopping()
-    assert received() == ["READY=1\nSTATUS=running as standalone", "STOPPING=1"]
+    notifier.status("surplus: off. No car.")
+    notifier.reloading()
+    notifier.ready()
+    notifier.stopping("good night")
+    assert received() == [
+        "READY=1\nSTATUS=running as standalone",
+        "STATUS=surplus: off. No car.",
+        "RELOADING=1\nMONOTONIC_USEC=1234567",
+        "READY=1",
+        "STOPPING=1\nSTATUS=good night",
+    ]
+
+
+def test_a_status_is_one_line(received: Received) -> None:
+    """Whatever stands in it cannot be taken for another message."""
+    Notifier().status("all is well\nSTOPPING=1\r\n")
+    assert received() == ["STATUS=all is well STOPPING=1"]
 
 
 def test_watchdog_is_fed_by_progress_at_most_twice_in_its_time(
@@ -108,5 +125,5 @@ def test_manager_that_hears_nothing_does_not_hold_up_the_daemon(
         with suppress(BlockingIOError):
             while True:
                 chatterbox.send(b"noise")
-        Notifier().stopping()
+        Notifier().stopping("good night")
     assert set(received()) == {"noise"}

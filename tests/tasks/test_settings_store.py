@@ -301,3 +301,35 @@ async def test_kill_9_loses_no_change_that_was_acknowledged(tmp_path: Path) -> N
         store = await started(tmp_path)
         assert store.document().revision in (seen[-1], seen[-1] + 1)
         assert value(store, ON_S) == store.document().revision > before
+
+
+async def test_another_file_while_it_runs(tmp_path: Path) -> None:
+    """What the user has changed stays on top; who has seen the old settings must look again."""
+    store = await started(tmp_path, min_on_s=7)
+    await store.change(0, {PRICE: 0.4})
+    in_force = await store.reconfigure(ControlSettings(min_on_s=9, import_price=0.6))
+    assert in_force == ControlSettings(min_on_s=9, import_price=0.4) == store.in_force
+    assert store.document().revision == 2
+    with pytest.raises(SettingsConflictError):
+        await store.change(1, {ON_S: 60})
+    await store.undo()
+    assert (value(store, PRICE), value(store, ON_S)) == (0.6, 9)
+
+
+async def test_changes_that_do_not_fit_another_file(tmp_path: Path) -> None:
+    """They are reported and dropped, as at a start, also from what can be taken back."""
+    store = await started(tmp_path)
+    await store.change(0, {PRICE: 0.2, ON_S: 60})
+    with capture_logs() as logs:
+        await store.reconfigure(ControlSettings(feed_in_price=0.25))
+    assert [line["dropped"].keys() for line in logs if "dropped" in line] == [{PRICE}]
+    assert on_disk(tmp_path)["changes"] == {ON_S: 60.0}
+    assert store.in_force == ControlSettings(feed_in_price=0.25, min_on_s=60)
+
+
+async def test_another_file_without_changes(tmp_path: Path) -> None:
+    """Nothing is written."""
+    store = await started(tmp_path)
+    await store.reconfigure(ControlSettings(min_on_s=9))
+    assert store.in_force.min_on_s == 9
+    assert not (tmp_path / FILE).exists()

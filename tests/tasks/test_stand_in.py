@@ -115,6 +115,17 @@ async def test_an_edge_that_starts_with_the_cloud_waits_for_it(edge: Edge) -> No
     assert edge.feed.events == []
 
 
+async def test_a_cloud_whose_setpoints_are_refused_is_no_cloud(edge: Edge) -> None:
+    """It is heard, but from the very beginning it leases what this house does not allow."""
+    async with edge.living():
+        await asyncio.sleep(1)
+        edge.stand_in.note_refusal()
+        await asyncio.sleep(LEASE_S - 1 - SOON_S)
+        assert edge.own == []
+        await asyncio.sleep(2 * SOON_S)
+        assert [lease.setpoint for lease in edge.own] == [AT_10_A]
+
+
 async def test_the_hand_is_respected_and_leaves_no_lease(edge: Edge) -> None:
     """A lease that ran out would look like silence; afterwards the sun is followed again."""
     edge.stand_in.obey(edge.orders(control=ControlSettings(respect_hand_s=600)))

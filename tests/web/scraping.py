@@ -26,8 +26,8 @@ from pvcharge.model import (
     Setpoint,
 )
 from pvcharge.values import SnapshotKeeper
-from pvcharge.web.api.problems import answer_problems
 from pvcharge.web.metrics import Metrics
+from pvcharge.web.problems import answer_problems
 from pvcharge.web.server import WebServer
 from pvcharge.web.settings import WebSettings
 from pvcharge.web.watched import Watched

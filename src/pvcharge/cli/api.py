@@ -15,7 +15,17 @@ from pvcharge.web.api import PREFIX
 
 PATIENCE_S = 10.0
 TOKEN_VARIABLE = "PVCHARGE_TOKEN"  # noqa: S105 - the name of it
+OTHER = "somebody else answers there"
 WORKS = 400  # from this status on, something is wrong
+
+# By kind of error, the special before the general; None where the error's own words say it.
+_REASONS: tuple[tuple[type[Exception], str | None], ...] = (
+    (aiohttp.ClientConnectorDNSError, "there is no machine of this name"),
+    (aiohttp.ClientSSLError, "it does not speak TLS; try http://"),
+    (aiohttp.ClientConnectionError, None),
+    (aiohttp.InvalidURL, "that is no address such as http://pi:8080"),
+    (aiohttp.NonHttpUrlClientError, "that is no address such as http://pi:8080"),
+)
 
 
 class ApiError(Exception):
@@ -23,11 +33,13 @@ class ApiError(Exception):
 
     Attributes:
         status: of HTTP.
+        path: that was asked, below the API's own.
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, path: str, message: str) -> None:
         super().__init__(message)
         self.status = status
+        self.path = path
 
 
 class NoApiError(Exception):
@@ -46,7 +58,13 @@ class Api:
         """Return that of the daemon with this configuration, None if it has none."""
         if config.web is None:
             return None
-        return cls(config.web.local_url, os.environ.get(TOKEN_VARIABLE) or _local_token(config.state_dir))
+        return cls(config.web.local_url, _given_token() or _local_token(config.state_dir))
+
+    @classmethod
+    def at(cls, address: str) -> Self:
+        """Return that behind a page's address as a user gives it, such as pi:8080 or one from a browser."""
+        url = address if "://" in address else f"http://{address}"
+        return cls(url.partition("#")[0].partition("?")[0].rstrip("/"), _given_token())
 
     def ask(self, method: str, path: str, body: dict[str, object] | None = None) -> dict[str, Any]:
         """Return the answer to a request.
@@ -75,12 +93,23 @@ class Api:
         except TimeoutError:
             raise NoApiError(f"no answer from {self.url} within {PATIENCE_S:.0f} s") from None
         except (aiohttp.ClientError, ValueError) as error:
-            raise NoApiError(f"no pvcharge at {self.url}: {error}") from None
+            raise NoApiError(f"no pvcharge at {self.url}: {_why(error)}") from None
         if not isinstance(document, dict):
-            raise NoApiError(f"no pvcharge at {self.url}: it answers something else")
+            raise NoApiError(f"no pvcharge at {self.url}: {OTHER}")
         if status >= WORKS:
-            raise ApiError(status, _problem(document, status))
+            raise ApiError(status, path, _problem(document, status))
         return document
+
+
+def _why(error: Exception) -> str:
+    """Return why nobody has answered, and what to do about it."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return f"its certificate is not trusted: {error.certificate_error}"
+        case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
+            return "nobody listens there; does the daemon run?"
+    known = (words for kind, words in _REASONS if isinstance(error, kind))
+    return next(known, OTHER) or str(getattr(error, "os_error", error))
 
 
 def _problem(document: dict[str, Any], status: int) -> str:
@@ -91,6 +120,10 @@ def _problem(document: dict[str, Any], status: int) -> str:
         return detail
     told = [f"{it.get('key')}: {it.get('message')}" for it in errors if isinstance(it, dict)]
     return "; ".join([detail, *told])
+
+
+def _given_token() -> str | None:
+    return os.environ.get(TOKEN_VARIABLE, "").strip() or None
 
 
 def _local_token(state_dir: Path) -> str | None:

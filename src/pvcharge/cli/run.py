@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from math import isfinite
 
 from pvcharge import config, log
-from pvcharge.app import App, serve
+from pvcharge.app import App
 from pvcharge.cli.main import innermost
 from pvcharge.cli.options import add_config
 from pvcharge.clock import FastClock, SystemClock
 from pvcharge.config import Config
+from pvcharge.reload import Reloader
+from pvcharge.service import HangUps, serve
 from pvcharge.tasks.notify import Notifier
 
 MAX_SPEED = 3600.0  # of a trial's clock
@@ -46,10 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until stopped; exit code 0 after a clean stop, 1 after a crash."""
-    settings = config.load(args.config)
-    log.set_up(settings.log)
+    hang_ups = HangUps()
     try:
-        asyncio.run(_serve(settings, args))
+        with hang_ups.kept():
+            settings = config.load(args.config)
+            log.set_up(settings.log)
+            asyncio.run(_serve(settings, args, hang_ups))
     except BaseExceptionGroup as group:
         # The crash itself has been logged with its traceback when it happened.
         print(f"pvcharge: stopped by a fault: {innermost(group)}", file=sys.stderr)
@@ -57,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _serve(settings: Config, args: argparse.Namespace) -> None:
+async def _serve(settings: Config, args: argparse.Namespace, hang_ups: HangUps) -> None:
     clock = FastClock(*args.clock) if args.clock else SystemClock()
     notifier = Notifier()
-    await serve(App(settings, clock, progressed=notifier.progressed), notifier)
+    app = App(settings, clock, progressed=notifier.progressed)
+    await serve(app, notifier, Reloader(args.config, settings, app.reconfigure), hang_ups)

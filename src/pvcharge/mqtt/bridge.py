@@ -48,6 +48,7 @@ class EdgeBridge:
     Attributes:
         on_boost: called with the time of the command when a boost without the cloud begins or ends early,
             before anything is leased for it.
+        on_refusal: called when a setpoint of the cloud has been refused.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class EdgeBridge:
         boost_ends_on_unplug: bool = False,
     ) -> None:
         self.on_boost: list[Callable[[datetime, ModeCommand], None]] = []
+        self.on_refusal: list[Callable[[], None]] = []
         self._cloud = cloud
         self._clock = clock
         self._put_lease = put_lease
@@ -83,6 +85,25 @@ class EdgeBridge:
         self._boost_refusals = Refusals(bus, namespace, topics.BOOST_SET, clock)
         bus.listen(namespace.path(topics.SETPOINT), self._hear_setpoint)
         bus.listen(namespace.path(topics.BOOST_SET), self._hear_boost)
+
+    @property
+    def alone(self) -> bool:
+        """Whether the cloud is silent, so that a boost is the edge's own matter."""
+        return not self._cloud.alive
+
+    @property
+    def boosting(self) -> bool:
+        """Whether the edge sees to a boost itself."""
+        return self._boost.boosting
+
+    async def boost(self, command: ModeCommand) -> None:
+        """Begin a boost, change its end, or end it; only while `alone`, and with or without the broker.
+
+        The cloud takes it over at its return.
+        """
+        self._held_boost = None  # it came before
+        self._boost_knows = self._hand_at
+        await self._boost.command(command)
 
     def send_status(self, status: ChargerStatus) -> None:
         """Have a status sent up: at once if something has changed, measurements once per second at most."""
@@ -112,6 +133,8 @@ class EdgeBridge:
         try:
             lease = self._accept(message)
         except RefusedError as error:
+            for hook in self.on_refusal:
+                hook()
             await self._setpoint_refusals.refuse(error)
             return
         self._seq = lease.seq
@@ -165,7 +188,7 @@ class EdgeBridge:
                 await self._boost_refusals.refuse(error)
             return
         if self._attention.settled and not self._cloud.alive:
-            await self._begin_boost(command)
+            await self.boost(command)
         else:
             self._held_boost = self._clock.now(), command
 
@@ -181,12 +204,7 @@ class EdgeBridge:
             if (self._clock.now() - came_at).total_seconds() > PERIODS * PERIOD_S + LOOK_S:
                 self._held_boost = None
         elif self._attention.settled:
-            self._held_boost = None
-            await self._begin_boost(command)
-
-    async def _begin_boost(self, command: ModeCommand) -> None:
-        self._boost_knows = self._hand_at
-        await self._boost.command(command)
+            await self.boost(command)
 
     def _read_boost(self, message: Message) -> ModeCommand:
         if message.retained:

@@ -56,6 +56,11 @@ class LocalBoost:
         bus.listen(self._kept_topic, self._hear_kept)
         bus.on_connect(self._publish)
 
+    @property
+    def boosting(self) -> bool:
+        """Whether a boost goes on, and nobody has taken it over."""
+        return self._boosting
+
     async def command(self, boost: ModeCommand) -> None:
         """Begin a boost, change its end, or end it."""
         log.info("boost commanded without the cloud", until=boost.until)

@@ -33,6 +33,8 @@ from pvcharge.web.settings import WebSettings
 from pvcharge.web.site import Site
 from pvcharge.web.watched import Watched
 
+Takes = tuple[Callable[[object], None], ...]
+
 __all__ = ["Controlled", "EdgeSteering", "page_tasks"]
 
 
@@ -77,8 +79,7 @@ def page_tasks(
     watched = Watched(metrics.registry, *(() if config.role == "edge" else (metrics.trouble,)))
     prices = Prices(config.control.import_price, config.control.feed_in_price)
     session = RunningSession(prices, config.state_dir / FILE)
-    takes: list[Callable[[object], None]] = [session.take]
-    ports = _ports(config, clock, leads, takes, lambda: keeper.state("owner").model_dump(mode="json"))
+    ports, takes = _ports(config, clock, leads, lambda: keeper.state("owner").model_dump(mode="json"))
     keeper = StateKeeper(
         _about(config, charger, ports),
         clock,
@@ -86,7 +87,8 @@ def page_tasks(
         session=lambda: session.current,
         shown=_shown(leads),
     )
-    hub = Hub(feed.subscribe(), (keeper.take, *takes), keeper.state)
+    # Who waits for a command to be in force comes last: the state that answers it must be new by then.
+    hub = Hub(feed.subscribe(), (keeper.take, session.take, *takes), keeper.state)
     site = Site(settings.base_path, Access(settings, config.state_dir, clock), ports, keeper, hub, watched)
     server = WebServer(settings, clock, site.app, feed.publish, spared=hub.holds)
 
@@ -101,19 +103,15 @@ def _ports(
     config: Config,
     clock: Clock,
     leads: Controlled | EdgeSteering,
-    takes: list[Callable[[object], None]],
     state: Callable[[], Mapping[str, JsonValue]],
-) -> Ports:
-    """Return what the page may ask for, and add whoever follows the feed for it."""
+) -> tuple[Ports, Takes]:
+    """Return what the page may ask for, and who follows the feed for it."""
     log = KeptLog()
     if isinstance(leads, EdgeSteering):
-        return Ports(steering=leads, log=log, support=SupportPacker(config, clock, log, state))
+        return Ports(steering=leads, log=log, support=SupportPacker(config, clock, log, state)), ()
     commander = Commander(leads.command, leads.put)
     learned = StoredLearned(leads.learner, commander)
-    takes.append(
-        commander.take
-    )  # after all that knows the state, which must be new when a command is answered
-    return Ports(
+    ports = Ports(
         past=StoredPast(config, clock) if config.history.enabled else None,
         steering=ControllerSteering(commander, clock, config.control.current_limits),
         settings=StoredSettings(leads.settings, commander),
@@ -121,6 +119,7 @@ def _ports(
         log=log,
         support=SupportPacker(config, clock, log, state, learned),
     )
+    return ports, (commander.take,)
 
 
 def _about(config: Config, charger: str, ports: Ports) -> About:

@@ -2,10 +2,11 @@
 
 import asyncio
 
-from pvcharge.model import Mode
+from pvcharge.model import Clock, Mode
 from pvcharge.mqtt import topics
+from pvcharge.mqtt.bridge import EdgeBridge
 from pvcharge.mqtt.bus import Bus, Message
-from pvcharge.mqtt.payloads import decode_refusal
+from pvcharge.mqtt.payloads import decode_refusal, parse_boost
 from pvcharge.mqtt.topics import Namespace
 from pvcharge.mqtt.wire import PayloadError
 from pvcharge.page.steering import PATIENCE_S
@@ -17,17 +18,23 @@ EXPIRY_S = 10.0  # nobody shall obey it later
 class EdgeSteering:
     """Commands a boost by way of the broker, as anybody else in the house. See `pvcharge.web.ports.Steering`.
 
+    Without a broker there is no cloud either, and the edge obeys its own page.
+
     Args:
         bus: the edge's broker connection; not running yet.
         namespace: where the site's topics stand.
+        clock: the edge's time.
+        bridge: sees to a boost while there is no cloud.
     """
 
     can = ("boost",)
 
-    def __init__(self, bus: Bus, namespace: Namespace) -> None:
+    def __init__(self, bus: Bus, namespace: Namespace, clock: Clock, bridge: EdgeBridge) -> None:
         self._bus = bus
+        self._clock = clock
+        self._bridge = bridge
         self._topic = namespace.path(topics.BOOST_SET)
-        self._boosting: bool | None = None  # as told last, by the cloud or by the edge itself
+        self._told: bool | None = None  # whether a boost goes on, by the broker's last word
         self._refused: str | None = None
         self._news = asyncio.Event()
         bus.listen(namespace.path(topics.BOOST), self._hear_boost)
@@ -36,7 +43,8 @@ class EdgeSteering:
     @property
     def shown(self) -> dict[str, str]:
         """The mode as far as it is known here, where nothing is decided."""
-        return {"mode": Mode.BOOST.value} if self._boosting else {}
+        boosting = self._bridge.boosting if self._bridge.alone else self._told
+        return {"mode": Mode.BOOST.value} if boosting else {}
 
     async def boost(self, *, on: bool, minutes: int | None) -> None:
         """Begin a boost, for some minutes or until further notice, or end it."""
@@ -47,8 +55,9 @@ class EdgeSteering:
                 # Subscriptions stand before anything is published, so no answer can be missed.
                 self._news.clear()
                 if not await self._bus.publish(self._topic, payload, expiry_s=EXPIRY_S):
-                    raise NotInForceError("no connection to the broker, by way of which a boost is commanded")
-                while self._boosting is not on and self._refused is None:
+                    await self._boost_here(payload)
+                    return
+                while self._told is not on and self._refused is None:
                     await self._news.wait()
                     self._news.clear()
         except TimeoutError:
@@ -59,6 +68,14 @@ class EdgeSteering:
         if self._refused is not None:
             raise RefusedError({"on": self._refused})
 
+    async def _boost_here(self, payload: str) -> None:
+        if not self._bridge.alone:
+            raise NotInForceError(
+                "the connection to the broker has broken just now; the edge boosts by itself once the cloud "
+                "has been silent for half a minute"
+            )
+        await self._bridge.boost(parse_boost(payload.encode(), self._clock.now()))
+
     async def mode(self, mode: Mode) -> None:
         """Refuse: only the cloud has modes."""
         raise RefusedError({"mode": f"{mode.value} can be set in the cloud only"})
@@ -68,7 +85,7 @@ class EdgeSteering:
         raise RefusedError({"limits": f"{min_current_a} to {max_current_a} can be set in the cloud only"})
 
     async def _hear_boost(self, message: Message) -> None:
-        self._boosting = {b"ON": True, b"OFF": False}.get(message.payload, self._boosting)
+        self._told = {b"ON": True, b"OFF": False}.get(message.payload, self._told)
         self._news.set()
 
     async def _hear_error(self, message: Message) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
+import structlog
+
 from pvcharge.config import Config
 from pvcharge.history import sums
 from pvcharge.history.archive import FILE
@@ -19,15 +21,21 @@ from pvcharge.web.ports import By, PastError
 
 _SESSIONS = "FROM sessions WHERE started_us >= ? AND started_us < ?"
 _EVER_US = 1 << 62  # SQLite's numbers end at 1 << 63
+MOST_WAITING = 32  # questions; a page asks a handful at a time
+# A file that others have written to can hold anything.
+_UNREADABLE = (sqlite3.Error, NewerFileError, OSError, ValueError, OverflowError)
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 class StoredPast:
     """Answers from the store, beside the daemon that writes it.
 
     Each question opens the file for reading only, in a thread: neither the event loop nor whoever writes
-    waits for it. One question is answered at a time, so that many of them take no more than one processor.
+    waits for it. One question is answered at a time, so that many of them take no more than one processor,
+    and only so many wait: behind a file that is locked, each takes seconds.
 
     Args:
         config: where the store is, and where the site.
@@ -40,6 +48,8 @@ class StoredPast:
         self._voltage_v = config.control.voltage_v
         self._clock = clock
         self._turn = asyncio.Lock()
+        self._asked = 0  # questions that are not answered yet
+        self._failing: set[str] = set()  # questions whose last answer was none
 
     async def day(self, day: date | None) -> answers.Day:
         """Return a day; None is today.
@@ -49,7 +59,7 @@ class StoredPast:
         """
         now = self._clock.now()
         chosen = LocalDay.of(self._today(now) if day is None else day, self._zone, now)
-        return await self._ask(lambda reader: day_of(reader, chosen, self._voltage_v))
+        return await self._ask("day", lambda reader: day_of(reader, chosen, self._voltage_v))
 
     async def energy(self, by: By, start: date, end: date) -> answers.Energy:
         """Return energies by day or month from `start` to before `end`.
@@ -77,7 +87,7 @@ class StoredPast:
                 ],
             )
 
-        return await self._ask(ask)
+        return await self._ask("energy", ask)
 
     async def sessions(self, start: date | None, end: date | None, limit: int | None) -> answers.Sessions:
         """Return sessions begun from `start` to before `end`, newest first; None leaves a bound away.
@@ -93,12 +103,13 @@ class StoredPast:
 
         def ask(reader: Reader) -> answers.Sessions:
             query = f"SELECT * {_SESSIONS} ORDER BY started_us DESC, seq DESC LIMIT ?"
-            found = (TABLES[Session].from_row(*row) for _, *row in reader.rows(query, *bounds_us, most))
-            rows = [answers.SessionRow.of(it) for it in found if isinstance(it, Session)]
+            found = list(reader.rows(query, *bounds_us, most))
+            sessions = (TABLES[Session].from_row(*row) for _, *row in found)
+            rows = [answers.SessionRow.of(it) for it in sessions if isinstance(it, Session)]
             ((total,),) = reader.rows(f"SELECT count(*) {_SESSIONS}", *bounds_us)
             return answers.Sessions(sessions=rows, total=total)
 
-        return await self._ask(ask)
+        return await self._ask("sessions", ask)
 
     async def savings(self) -> answers.Savings:
         """Return what this month, this year and all of the time have brought.
@@ -118,23 +129,42 @@ class StoredPast:
                 all=_saved(sums.saved(reader, -_EVER_US)),
             )
 
-        return await self._ask(ask)
+        return await self._ask("savings", ask)
 
-    async def _ask(self, question: Callable[[Reader], T]) -> T:
-        async with self._turn:
-            return await asyncio.to_thread(self._answer, question)
+    async def _ask(self, name: str, question: Callable[[Reader], T]) -> T:
+        if self._asked >= MOST_WAITING:
+            raise PastError("too many questions wait for the history; ask again in some seconds")
+        self._asked += 1
+        try:
+            async with self._turn:
+                answer = await asyncio.to_thread(self._answer, question)
+        except _UNREADABLE as error:
+            self._note_failure(name, error)
+            raise PastError(f"the history cannot be read now: {error}") from error
+        finally:
+            self._asked -= 1
+        self._note_success(name)
+        return answer
 
     def _answer(self, question: Callable[[Reader], T]) -> T:
         if not self._path.exists():
             raise PastError("nothing is remembered yet; ask again in a minute")
+        reader = Reader.open(self._path)
         try:
-            reader = Reader.open(self._path)
-            try:
-                return question(reader)
-            finally:
-                reader.close()
-        except (sqlite3.Error, NewerFileError) as error:
-            raise PastError(f"the history cannot be read now: {error}") from error
+            return question(reader)
+        finally:
+            reader.close()
+
+    def _note_failure(self, name: str, error: Exception) -> None:
+        if not self._failing:
+            log.warning("history cannot be read for the page", file=str(self._path), error=str(error))
+        self._failing.add(name)
+
+    def _note_success(self, name: str) -> None:
+        if name in self._failing:
+            self._failing.discard(name)
+            if not self._failing:
+                log.info("history can be read for the page again", file=str(self._path))
 
     def _today(self, now: datetime) -> date:
         return now.astimezone(self._zone).date()

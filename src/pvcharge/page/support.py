@@ -125,9 +125,9 @@ class SupportPacker:
     def _remembered(self, blur: Blur, since: datetime, room: int, problems: list[str]) -> dict[str, str]:
         """Return the tables since a time, each of so many bytes at most."""
         path = self._config.state_dir / FILE
-        if not path.exists():
-            return {}
         try:
+            if not path.exists():
+                return {}
             reader = Reader.open(path)
             try:
                 ((seq,),) = reader.rows(_FIRST, to_us(since))
@@ -139,7 +139,7 @@ class SupportPacker:
                 return found | {"starts.json": _json(blur.value(starts))}
             finally:
                 reader.close()
-        except (sqlite3.Error, NewerFileError) as error:
+        except (sqlite3.Error, NewerFileError, OSError, ValueError, OverflowError) as error:
             problems.append(f"history: {error}")
             return {}
 

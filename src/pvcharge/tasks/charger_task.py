@@ -1,6 +1,8 @@
 """Keeps the charger at its leased setpoint, and falls back by itself when nobody renews the lease."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
@@ -24,7 +26,9 @@ from pvcharge.tasks.retry import Retry
 
 log = structlog.get_logger(__name__)
 
-GOODBYE_S = 8.0  # real seconds in which a stopping daemon may leave the charger as configured
+# Real seconds in which a stopping daemon may leave the charger as configured; see `pvcharge.service.STOP_S`.
+GOODBYE_S = 3.5
+STUCK_S = 180.0  # real seconds; a driver that is busy for longer has missed every time-out of its own
 STATUS_EVERY_S = 1.0  # a charger that talks more often is not listened to more often
 LOOK_S = 2.0  # looks at least so often for a lease that has run out or a write to try again
 REPEAT_S = (
@@ -95,6 +99,13 @@ class ChargerTask:
         self._silent = False
         self._tried: Setpoint | None = None  # the last write
         self._not_before = clock.now()  # when it may be made again
+        self._busy_since_s: float | None = None  # by the event loop's own time
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the driver does not return, so that nobody would notice a lease that runs out."""
+        since_s = self._busy_since_s
+        return since_s is not None and asyncio.get_running_loop().time() - since_s > STUCK_S
 
     async def run(self) -> None:
         """Serve the charger until cancelled, then leave it as the settings say."""
@@ -103,7 +114,8 @@ class ChargerTask:
             self._status.put(None)  # what an earlier connection said is no ground for a write
             self._held = None
             try:
-                await self._charger.open()
+                with self._busy():
+                    await self._charger.open()
                 await first_of(self._listen(), self._steer())
             except DriverError as error:
                 delay_s = self._link.failed(error, dict(self._charger.health()))
@@ -111,8 +123,18 @@ class ChargerTask:
                 await self._say_goodbye()
                 raise
             finally:
-                await self._charger.aclose()
+                with self._busy():
+                    await self._charger.aclose()
             await self._wait(delay_s)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """Note for how long the driver takes."""
+        self._busy_since_s = asyncio.get_running_loop().time()
+        try:
+            yield
+        finally:
+            self._busy_since_s = None
 
     async def _wait(self, delay_s: float) -> None:
         """Wait before the next try, unless the charger says that it is there again."""
@@ -156,7 +178,8 @@ class ChargerTask:
     async def _pass_on(self) -> None:
         lease = self._lease()
         if isinstance(self._charger, LeaseHolder) and lease is not None and lease is not self._held:
-            await self._charger.hold(lease)
+            with self._busy():
+                await self._charger.hold(lease)
             self._held = lease
 
     async def _notice_silence(self) -> None:
@@ -197,7 +220,8 @@ class ChargerTask:
             return
         self._tried, pause_s = wanted, REPEAT_S
         try:
-            await self._charger.apply(wanted)
+            with self._busy():
+                await self._charger.apply(wanted)
         except DriverError as error:
             pause_s = self._writes.failed(error)
         else:
@@ -214,7 +238,7 @@ class ChargerTask:
             async with asyncio.timeout(GOODBYE_S):
                 await self._charger.apply(setpoint)
         except (DriverError, TimeoutError) as error:
-            reason = str(error) or f"did not take {setpoint} within {GOODBYE_S:g} s"
+            reason = str(error) or f"did not confirm {setpoint} within {GOODBYE_S:g} s"
             log.warning("charger left as it is", device=self._charger.name, error=reason)
 
 

@@ -33,13 +33,21 @@ class Notifier:
             except OSError:
                 return  # nor is it a reason to stop charging
 
-    def ready(self, status: str) -> None:
-        """Say that configuration is valid and all tasks run."""
-        self._send(f"READY=1\nSTATUS={status}")
+    def ready(self, status: str = "") -> None:
+        """Say that configuration is valid and all tasks run, or again after `reloading`."""
+        self._send(f"READY=1\nSTATUS={_line(status)}" if status else "READY=1")
 
-    def stopping(self) -> None:
+    def status(self, status: str) -> None:
+        """Say how things are, for `systemctl status`."""
+        self._send(f"STATUS={_line(status)}")
+
+    def reloading(self) -> None:
+        """Say that the configuration is read again; to be followed by `ready`."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def stopping(self, status: str) -> None:
         """Say that a clean stop has begun."""
-        self._send("STOPPING=1")
+        self._send(f"STOPPING=1\nSTATUS={_line(status)}")
 
     def progressed(self) -> None:
         """Feed the watchdog, at most twice within its time."""
@@ -49,3 +57,8 @@ class Notifier:
         if now_s - self._fed_s >= self._feed_every_s:
             self._fed_s = now_s
             self._send("WATCHDOG=1")
+
+
+def _line(text: str) -> str:
+    """Return a text on one line: each further line would be a message of its own."""
+    return " ".join(text.split())

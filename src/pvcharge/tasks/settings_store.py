@@ -99,11 +99,7 @@ class SettingsStore:
         the configuration any more are reported and dropped.
         """
         state = await self._read()
-        changes, dropped = self._overlay.fitting(state.changes)
-        if dropped:
-            log.warning(
-                "changed settings do not fit the configuration any more, and were dropped", dropped=dropped
-            )
+        changes = self._fitting(state.changes)
         self._state = _Kept(
             revision=state.revision, changes=changes, undo=self._possible(state.undo, changes)
         )
@@ -115,6 +111,21 @@ class SettingsStore:
         in_force = self._overlay.apply(changes)
         self.on_silence = in_force.on_silence
         return in_force.control
+
+    async def reconfigure(self, configured: ControlSettings) -> ControlSettings:
+        """Lay the user's changes over another `[control]`, and return what comes of it.
+
+        Changes that do not fit it are reported and dropped, as at a start.
+        """
+        self._overlay = Overlay(configured, self._overlay.configured.on_silence)
+        state = self._state
+        changes = self._fitting(state.changes)
+        undo = self._possible(state.undo, changes)
+        # What the user has seen of the settings is another now, even where the changes are the same.
+        self._state = _Kept(revision=state.revision + 1, changes=changes, undo=undo)
+        if (changes, undo) != (state.changes, state.undo):
+            await self._save()
+        return self.in_force
 
     @property
     def in_force(self) -> ControlSettings:
@@ -205,6 +216,15 @@ class SettingsStore:
             log.warning("changed settings not restored", file=path, error=error.strerror)
         else:
             log.warning("changed settings make no sense and were set aside", file=path, kept_as=str(aside))
+
+    def _fitting(self, changes: Mapping[str, Scalar]) -> _Changes:
+        """Return the changes that fit the configuration; the others are reported."""
+        fitting, dropped = self._overlay.fitting(changes)
+        if dropped:
+            log.warning(
+                "changed settings do not fit the configuration any more, and were dropped", dropped=dropped
+            )
+        return fitting
 
     def _possible(self, undo: list[_Step], changes: Mapping[str, Scalar]) -> list[_Step]:
         """Return the steps back that lead somewhere, as far as they fit the configuration."""

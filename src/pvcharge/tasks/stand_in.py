@@ -71,6 +71,7 @@ class StandIn:
         self._silent_since = clock.now()
         self._followed: Lease | None = None  # the last lease of somebody else
         self._leads = False
+        self._refuses = False  # what the cloud leased last
         self._took_over = False  # from the cloud; a boost in between is no return of it
         self._news = asyncio.Event()
 
@@ -88,13 +89,17 @@ class StandIn:
     def take_lease(self, lease: Lease) -> None:
         """Pass a lease of the cloud or of the edge's own boost on to the charger task, and follow it."""
         self._leases.put(lease)
-        self._followed, self._leads = lease, False
+        self._followed, self._leads, self._refuses = lease, False, False
         self._acknowledge(lease)
         if lease.duration_s > 0:  # else it is the end of a boost
             self._controller.follow(lease.setpoint, lease.at)
         if self._heard():  # else the boost is the edge's
             self._hand_back()
         self._news.set()
+
+    def note_refusal(self) -> None:
+        """Be told that the cloud has leased what this house refuses, which is no better than nothing."""
+        self._refuses = True
 
     def boost(self, at: datetime, command: ModeCommand) -> None:
         """Be told of a boost that the edge sees to without the cloud, or of its end."""
@@ -177,7 +182,8 @@ class StandIn:
         """Whether nobody else leads any more."""
         lease, heard = self._followed, self._heard()
         if lease is None:
-            return not heard and (now - self._silent_since).total_seconds() >= self._lease_s
+            alone = self._refuses or not heard
+            return alone and (now - self._silent_since).total_seconds() >= self._lease_s
         left_s = (lease.expires - now).total_seconds()
         least_s = -LATE_S if heard else min(lease.duration_s / 6, SPARE_S)
         return not least_s < left_s <= lease.duration_s + SET_BACK_S

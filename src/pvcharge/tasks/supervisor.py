@@ -18,17 +18,26 @@ log = structlog.get_logger(__name__)
 RESTART_S = 5.0
 MAX_CRASHES = 5  # of one task within the window; then the process ends and its supervisor starts it afresh
 WINDOW_S = 600.0
+STEPS_TO_RUN = 2  # of the event loop: a guard begins, and then what it guards
 
 
 class TaskCrashedError(Exception):
     """A task crashed again and again; the daemon ends rather than pretend to work."""
 
 
-async def supervise(tasks: Mapping[str, Run], clock: Clock, feed: Feed) -> None:
+async def supervise(
+    tasks: Mapping[str, Run], clock: Clock, feed: Feed, started: Callable[[], object] = lambda: None
+) -> None:
     """Run all tasks until cancelled.
 
     A task that returns or raises is logged with its traceback, published as unhealthy and started again
     after a while, since a bug in one device's task must not stop the others.
+
+    Args:
+        tasks: by name.
+        clock: the daemon's time.
+        feed: where crashes are published.
+        started: called once, when all of them run.
 
     Raises:
         TaskCrashedError: one task crashed too often.
@@ -36,6 +45,9 @@ async def supervise(tasks: Mapping[str, Run], clock: Clock, feed: Feed) -> None:
     async with asyncio.TaskGroup() as group:
         for name, run in tasks.items():
             group.create_task(_guard(name, run, clock, feed), name=name)
+        for _ in range(STEPS_TO_RUN):
+            await asyncio.sleep(0)
+        started()
 
 
 async def _guard(name: str, run: Run, clock: Clock, feed: Feed) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import errno
+import logging
 from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from pvcharge.model import Clock, DeviceHealth
 from pvcharge.web.settings import WebSettings
@@ -59,7 +61,11 @@ class WebServer:
     async def run(self) -> None:
         """Listen, and answer until cancelled."""
         runner = web.AppRunner(
-            await self._make_app(), access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=GOODBYE_S
+            await self._make_app(),
+            access_log=None,
+            logger=_logger(),
+            keepalive_timeout=IDLE_S,
+            shutdown_timeout=GOODBYE_S,
         )
         await runner.setup()
         server = runner.server
@@ -112,6 +118,18 @@ class WebServer:
             self._error, self._since = None, now
         log.info("web server listens", address=self._settings.listen)
         self._tell(DeviceHealth(NAME, now, ok=True, since=self._since))
+
+
+def _logger() -> logging.Logger:
+    """Return what aiohttp tells its troubles to, but for what is no HTTP: it could fill the log."""
+    logger = logging.getLogger(f"{__name__}.http")
+    logger.addFilter(_is_ours)
+    return logger
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
 
 
 def _door(server: web.Server, spared: Spared) -> Callable[[], asyncio.Protocol]:

@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from aiohttp import web
 
-from pvcharge.web.access import MOST_BODY_BYTES, ROUTES, Access, Level, needs
+from pvcharge.web.access import ROUTES, Access, Level, needs
 from pvcharge.web.api import PREFIX
 from pvcharge.web.api.handlers import Handlers
 from pvcharge.web.api.openapi import document
-from pvcharge.web.api.problems import answer_problems
 from pvcharge.web.api.routes import routes
+from pvcharge.web.bodies import MOST_BODY_BYTES
 from pvcharge.web.live.hub import Hub
 from pvcharge.web.live.state import StateKeeper
 from pvcharge.web.ports import Ports
+from pvcharge.web.problems import answer_problems
 from pvcharge.web.static_files import StaticFile, static_files
 from pvcharge.web.watched import Watched
 
@@ -45,14 +47,13 @@ class Site:
         """Return the application, new for each start of the server."""
         self._files = await asyncio.to_thread(static_files)
         await self._access.start()
-        app = web.Application(client_max_size=MOST_BODY_BYTES)
+        app = web.Application(client_max_size=MOST_BODY_BYTES, middlewares=[answer_problems])
         self._access.install(app)
-        app.middlewares.append(answer_problems)
         prefix = f"{self._base}{PREFIX}"
         self._access.add_routes(app.router, prefix)
         for route in routes(self._handlers):
             app.router.add_route(route.method, f"{prefix}{route.path}", route.handler)
-            if route.method == "GET":
+            if route.method == "GET" and route.status is HTTPStatus.OK:
                 app.router.add_route("HEAD", f"{prefix}{route.path}", route.handler)
         self._add_watched(app.router)
         self._add_files(app.router)

@@ -10,7 +10,9 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from pvcharge.web.access import MOST_BODY_BYTES, Access, Level, needs
+from pvcharge.web.access import Access, Level, needs
+from pvcharge.web.bodies import MOST_BODY_BYTES
+from pvcharge.web.problems import answer_problems
 from pvcharge.web.settings import WebSettings
 from support.manual_clock import ManualClock
 
@@ -85,7 +87,7 @@ class Rig:
 
     def application(self) -> web.Application:
         """Return the page."""
-        app = web.Application(client_max_size=MOST_BODY_BYTES)
+        app = web.Application(client_max_size=MOST_BODY_BYTES, middlewares=[answer_problems])
         self.access.install(app)
         prefix = f"{self.settings.base_path}/api/v1"
         self.access.add_routes(app.router, prefix)

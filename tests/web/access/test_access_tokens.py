@@ -65,10 +65,11 @@ async def test_a_token_opens_until_it_is_deleted(tmp_path: Path) -> None:
         assert sorted(made) == ["id", "name", "token"]
         secret = made["token"]
         assert len(secret) >= 43  # 256 bits
-        entry = {"id": made["id"], "name": "ha", "created_at": "2026-06-15T12:00:00Z", "last_used_at": None}
+        noon = "2026-06-15T12:00:00+00:00"
+        entry = {"id": made["id"], "name": "ha", "created_at": noon, "last_used_at": None}
         assert await listed(owner) == [entry]
         assert await opens(rig, secret)
-        assert await listed(owner) == [entry | {"last_used_at": "2026-06-15T12:00:00Z"}]
+        assert await listed(owner) == [entry | {"last_used_at": noon}]
         assert not await opens(rig, secret[:-1])
         assert await delete(rig, owner, made["id"]) == 204
         assert not await opens(rig, secret)

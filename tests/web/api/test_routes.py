@@ -221,7 +221,7 @@ async def test_support(api: aiohttp.ClientSession) -> None:
         ("energy?by=day&start=2026-01-01&end=2026-01-01", ""),
         ("energy?by=day&start=2020-01-01&end=2026-01-01", ""),
         ("sessions?limit=0", "limit"),
-        ("sessions?start=2026-01-02&end=2026-01-01", "end"),
+        ("sessions?start=2026-01-02&end=2026-01-01", ""),
         ("log?limit=1e3", "limit"),
         ("state?now", "now"),
     ],

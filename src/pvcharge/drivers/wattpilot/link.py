@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from pvcharge.drivers.base import TransientError
 from pvcharge.drivers.wattpilot.messages import printable
 
-_CLOSE_S = 2.0
+_CLOSE_S = 1.0
 _LARGEST_FRAME = 2**20  # bytes; a full status has about 12,000
 
 T = TypeVar("T")

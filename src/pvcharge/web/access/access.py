@@ -62,7 +62,8 @@ class Access:
     def install(self, app: web.Application) -> None:
         """Guard an application: all of its routes, and those of the applications below it.
 
-        A handler that declares no level with `needs` is for the owner only.
+        A handler that declares no level with `needs` is for the owner only. What the guard refuses is for
+        `pvcharge.web.problems.answer_problems` to answer, which must stand before it.
         """
         self._guard.install(app)
 

@@ -1,20 +1,17 @@
 """Stands before all routes: lets in who may come in, and sees that every answer is a safe one."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from http import HTTPStatus
+from collections.abc import Iterator
 
 from aiohttp import web
 
-from pvcharge.web.access.bodies import MOST_BODY_BYTES, too_large
 from pvcharge.web.access.headers import SecurityHeaders, cookie, sessions_in
 from pvcharge.web.access.levels import Level, needed
-from pvcharge.web.access.refusals import Refused, refusal
 from pvcharge.web.access.sessions import Sessions
 from pvcharge.web.access.tokens import Tokens
 from pvcharge.web.access.visits import Door, Visit, check_source
+from pvcharge.web.bodies import MOST_BODY_BYTES, too_large
+from pvcharge.web.problems import Handler, ProblemError
 from pvcharge.web.settings import WebSettings
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _JSON = "application/json"
@@ -39,7 +36,7 @@ class Guard:
 
     def install(self, app: web.Application) -> None:
         """Stand before all routes of an application."""
-        app.middlewares.insert(0, self._guard)
+        app.middlewares.append(self._guard)
         app.on_response_prepare.append(self._add_headers)
 
     def level(self, request: web.Request) -> Level:
@@ -52,7 +49,7 @@ class Guard:
         """Return how a request came.
 
         Raises:
-            Refused: by a name that is not ours.
+            ProblemError: by a name that is not ours.
         """
         return self._door.visit(request)
 
@@ -63,19 +60,14 @@ class Guard:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            return await self._pass(request, handler)
-        except Refused as refused:
-            return refused.response
-
-    async def _pass(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         visit = self.visit(request)
         # What there is not can neither be read nor changed; the router's own answer says so.
         if request.match_info.http_exception is not None:
             return await handler(request)
         _check_request(request, visit)
         if self.level(request) < needed(request.match_info.handler):
-            raise Refused(_not_allowed())
+            headers = {"WWW-Authenticate": 'Bearer realm="pvcharge"'}
+            raise ProblemError(401, "log in, or send a token, to do this", headers=headers)
         response = await handler(request)
         if self._headers.is_api(request.path) and not response.prepared:
             self._renew_cookie(request, response, visit)
@@ -100,24 +92,19 @@ def _check_request(request: web.Request, visit: Visit) -> None:
     """Refuse what a browser may have been made to send, and what is too large.
 
     Raises:
-        Refused: with 403, 413 or 415.
+        ProblemError: with 403, 413 or 415.
     """
     is_safe = request.method in _SAFE
     is_websocket = is_safe and request.headers.get("Upgrade", "").strip().lower() == "websocket"
     if not is_safe or is_websocket:
         check_source(request, visit, has_cookie=bool(_cookies(request)), is_websocket=is_websocket)
     if (request.content_length or 0) > MOST_BODY_BYTES:
-        raise Refused(too_large())
+        raise too_large()
     # Forms can send other types across sites; a DELETE without a body no form can send at all.
     has_body = request.body_exists or request.method != "DELETE"
     if not is_safe and has_body and request.content_type != _JSON:
-        raise Refused(refusal(415, f"the body must be JSON, and Content-Type must say {_JSON}"))
+        raise ProblemError(415, f"the body must be JSON, and Content-Type must say {_JSON}")
 
 
 def _cookies(request: web.Request) -> list[str]:
     return sessions_in(";".join(request.headers.getall("Cookie", [])))
-
-
-def _not_allowed() -> web.Response:
-    headers = {"WWW-Authenticate": 'Bearer realm="pvcharge"'}
-    return refusal(HTTPStatus.UNAUTHORIZED, "log in, or send a token, to do this", headers=headers)

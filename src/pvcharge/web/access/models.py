@@ -1,22 +1,18 @@
 """What requests about access bring along, and what they get, as JSON."""
 
-from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
+from pvcharge.web.answers import Answer, Moment
+from pvcharge.web.bodies import Body
 from pvcharge.web.settings import LONGEST_PASSWORD
 
 MOST_TOKENS = 32
 LONGEST_TOKEN_NAME = 64
-_PRINTABLE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"  # with something to see
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class AccessAnswer(_Body):
+class AccessAnswer(Answer):
     """What the asking visitor may do."""
 
     level: Literal["owner", "guest", "none"]
@@ -24,38 +20,42 @@ class AccessAnswer(_Body):
     guest_view: bool = Field(description="whether everybody may look")
 
 
-class LoginBody(_Body):
+class LoginBody(Body):
     """A password."""
 
     password: SecretStr = Field(min_length=1, max_length=LONGEST_PASSWORD)
 
 
-class EmptyBody(_Body):
-    """Nothing to say."""
-
-
-class NewTokenBody(_Body):
+class NewTokenBody(Body):
     """What a new token is for."""
 
-    name: str = Field(max_length=LONGEST_TOKEN_NAME, pattern=_PRINTABLE)
+    name: str = Field(min_length=1, max_length=LONGEST_TOKEN_NAME)
+
+    @field_validator("name")
+    @classmethod
+    def _can_be_seen(cls, name: str) -> str:
+        """Refuse what would break or turn the line that shows it."""
+        if not name.isprintable() or not name.strip():
+            raise ValueError("must be in characters that can be seen")
+        return name
 
 
-class TokenAnswer(_Body):
+class TokenAnswer(Answer):
     """A token, without what is secret of it."""
 
     id: str
     name: str
-    created_at: datetime
-    last_used_at: datetime | None = Field(description="to the hour; null if it never was")
+    created_at: Moment
+    last_used_at: Moment | None = Field(description="to the hour; null if it never was")
 
 
-class TokensAnswer(_Body):
+class TokensAnswer(Answer):
     """All tokens, oldest first."""
 
     tokens: list[TokenAnswer]
 
 
-class NewTokenAnswer(_Body):
+class NewTokenAnswer(Answer):
     """A token that has just been made; it is shown this once."""
 
     id: str

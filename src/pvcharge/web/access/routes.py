@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Literal
 
 import structlog
@@ -11,14 +10,12 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from pvcharge.web.access.attempts import Attempts, TooManyError
-from pvcharge.web.access.bodies import read_body
 from pvcharge.web.access.guard import Guard
 from pvcharge.web.access.headers import cookie
 from pvcharge.web.access.levels import Level, needs
 from pvcharge.web.access.models import (
     MOST_TOKENS,
     AccessAnswer,
-    EmptyBody,
     LoginBody,
     NewTokenAnswer,
     NewTokenBody,
@@ -26,9 +23,10 @@ from pvcharge.web.access.models import (
     TokensAnswer,
 )
 from pvcharge.web.access.passwords import BusyError, PasswordCheck
-from pvcharge.web.access.refusals import Refused, refusal
 from pvcharge.web.access.sessions import Sessions
 from pvcharge.web.access.tokens import Tokens, TooManyTokensError
+from pvcharge.web.bodies import Nothing, read_body
+from pvcharge.web.problems import ProblemError
 from pvcharge.web.settings import WebSettings
 
 log = structlog.get_logger(__name__)
@@ -82,7 +80,7 @@ ROUTES = (
             429: "Too many tries; Retry-After says when there may be another",
         },
     ),
-    RouteDoc("POST", "/logout", "End the session", Level.NONE, body=EmptyBody, status=204),
+    RouteDoc("POST", "/logout", "End the session", Level.NONE, body=Nothing, status=204),
     RouteDoc("GET", "/tokens", "The tokens of programs", Level.OWNER, answer=TokensAnswer),
     RouteDoc(
         "POST",
@@ -150,9 +148,9 @@ class AccessRoutes:
     async def _login(self, request: web.Request) -> web.Response:
         body = await read_body(request, LoginBody)
         if self.check is None:
-            return refusal(409, "no password is set, so there is nothing to log in to")
+            raise ProblemError(409, "no password is set, so there is nothing to log in to")
         if not await self._is_right(request, self.check, body):
-            return refusal(401, "wrong password")
+            raise ProblemError(401, "wrong password")
         # Never an id that was there before: whoever has planted it would be logged in as well.
         for session in self._guard.live_sessions(request):
             await self._sessions.end(session)
@@ -163,12 +161,12 @@ class AccessRoutes:
         try:
             self._attempts.begin(client)
         except TooManyError as error:
-            raise Refused(_later(error.wait_s)) from None
+            raise _later(error.wait_s) from None
         try:
             is_right = await check.is_right(body.password)
         except BusyError:
             self._attempts.dropped(client)
-            raise Refused(_later(BUSY_S)) from None
+            raise _later(BUSY_S) from None
         if is_right:
             self._attempts.succeeded(client)
         elif self._attempts.failed(client):
@@ -177,7 +175,7 @@ class AccessRoutes:
 
     @needs(Level.NONE)
     async def _logout(self, request: web.Request) -> web.Response:
-        await read_body(request, EmptyBody)
+        await read_body(request, Nothing)
         for session in self._guard.live_sessions(request):
             await self._sessions.end(session)
         return self._with_cookie(request, "")
@@ -198,9 +196,11 @@ class AccessRoutes:
         try:
             token, secret = await self._tokens.make(body.name)
         except TooManyTokensError:
-            return refusal(409, f"there are {MOST_TOKENS} tokens, and there may be no more; delete one first")
+            raise ProblemError(
+                409, f"there are {MOST_TOKENS} tokens, and there may be no more; delete one first"
+            ) from None
         except OSError:
-            return refusal(503, "the token could not be kept; see to the state directory")
+            raise ProblemError(503, "the token could not be kept; see to the state directory") from None
         answer = NewTokenAnswer(id=token.id, name=token.name, token=secret.get_secret_value())
         return _json(answer, status=201)
 
@@ -209,24 +209,25 @@ class AccessRoutes:
         try:
             found = await self._tokens.delete(request.match_info["id"])
         except OSError:
-            return refusal(503, "deleted, but only until the next start; see to the state directory")
-        return web.Response(status=204) if found else refusal(404, "there is no such token")
+            raise ProblemError(
+                503, "deleted, but only until the next start; see to the state directory"
+            ) from None
+        if not found:
+            raise ProblemError(404, "there is no such token")
+        return web.Response(status=204)
 
     def _with_cookie(self, request: web.Request, session: str) -> web.Response:
         header = cookie(self._settings, self._guard.visit(request).scheme, session)
         return web.Response(status=204, headers={"Set-Cookie": header})
 
 
-def _json(answer: BaseModel, status: int = HTTPStatus.OK) -> web.Response:
+def _json(answer: BaseModel, status: int = 200) -> web.Response:
     return web.Response(
         status=status, body=answer.model_dump_json().encode(), content_type="application/json"
     )
 
 
-def _later(wait_s: float) -> web.Response:
+def _later(wait_s: float) -> ProblemError:
     seconds = max(1, math.ceil(wait_s))
-    return refusal(
-        429,
-        f"too many tries to log in; try again in {seconds} s",
-        headers={"Retry-After": str(seconds)},
-    )
+    headers = {"Retry-After": str(seconds)}
+    return ProblemError(429, f"too many tries to log in; try again in {seconds} s", headers=headers)

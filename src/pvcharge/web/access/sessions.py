@@ -86,7 +86,8 @@ class Sessions:
         if not self.is_live(session):
             return False
         key, now_s = digest(session), self._now_s()
-        if now_s - self._seen_s[key] >= RENEWED_AFTER_S:
+        # A clock that was ahead for a while must not have it live for longer.
+        if not 0 <= now_s - self._seen_s[key] < RENEWED_AFTER_S:
             self._seen_s[key] = now_s
             self._has_news = True
         return True
@@ -94,7 +95,7 @@ class Sessions:
     def wants_renewal(self, session: str) -> bool:
         """Whether a browser should be told to keep the cookie of a live session for longer; asked once."""
         key, now_s = digest(session), self._now_s()
-        if key in self._renewed_s and now_s - self._renewed_s[key] < RENEWED_AFTER_S:
+        if key in self._renewed_s and 0 <= now_s - self._renewed_s[key] < RENEWED_AFTER_S:
             return False
         self._renewed_s[key] = now_s
         return True

@@ -118,7 +118,7 @@ class Tokens:
         if token is None:
             return False
         now = self._clock.now().astimezone(UTC)
-        if token.last_used_at is None or (now - token.last_used_at).total_seconds() >= USED_AFTER_S:
+        if token.last_used_at is None or abs((now - token.last_used_at).total_seconds()) >= USED_AFTER_S:
             self._tokens[key] = token.model_copy(update={"last_used_at": now})
             self._used = True
         return True

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from pvcharge.web.access.refusals import Refused, refusal
 from pvcharge.web.addresses import (
     DEFAULT_PORTS,
     Address,
@@ -21,6 +20,7 @@ from pvcharge.web.addresses import (
     parse_origin,
     without_usual_port,
 )
+from pvcharge.web.problems import ProblemError
 from pvcharge.web.settings import WebSettings
 
 _SAME_ORIGIN = "same-origin"
@@ -61,7 +61,7 @@ class Door:
         """Return how a request came.
 
         Raises:
-            Refused: by a name that is not ours.
+            ProblemError: by a name that is not ours.
         """
         peer = parse_address(request.remote or "")
         host = self._ours(request.headers.getall("Host", []))
@@ -83,10 +83,10 @@ class Door:
     def _ours(self, headers: Sequence[str]) -> Host:
         host = parse_host(headers[0]) if len(headers) == 1 else None
         if host is None:
-            raise Refused(refusal(421, "the request does not say for which host it is"))
+            raise ProblemError(421, "the request does not say for which host it is")
         if not self.is_ours(host.name):
             advice = "if it should be, add it to hosts in [web]"
-            raise Refused(refusal(421, f"{host.name} is no name of this machine; {advice}"))
+            raise ProblemError(421, f"{host.name} is no name of this machine; {advice}")
         return host
 
     def is_ours(self, name: str) -> bool:
@@ -123,16 +123,16 @@ def check_source(request: web.Request, visit: Visit, *, has_cookie: bool, is_web
         is_websocket: Sec-Fetch-Site does not count, since browsers differ in what they send with these.
 
     Raises:
-        Refused: it came from elsewhere.
+        ProblemError: it came from elsewhere.
     """
     site = None if is_websocket else request.headers.get("Sec-Fetch-Site")
     origins = request.headers.getall("Origin", [])
     if site not in (None, _SAME_ORIGIN) or len(origins) > 1:
-        raise Refused(refusal(403, _FOREIGN))
+        raise ProblemError(403, _FOREIGN)
     if origins:
         _check_origin(origins[0], visit, is_same=site == _SAME_ORIGIN)
     elif has_cookie and site is None:
-        raise Refused(refusal(403, "a request with a cookie must say in Origin from which page it comes"))
+        raise ProblemError(403, "a request with a cookie must say in Origin from which page it comes")
 
 
 def _check_origin(text: str, visit: Visit, *, is_same: bool) -> None:
@@ -145,8 +145,8 @@ def _check_origin(text: str, visit: Visit, *, is_same: bool) -> None:
         if same_port and (origin.scheme == visit.scheme or not visit.is_scheme_told):
             return
         advice = "behind a proxy, see to trusted_proxies in [web] and to X-Forwarded-Host"
-        raise Refused(refusal(403, f"{_FOREIGN}; {advice}"))
-    raise Refused(refusal(403, _FOREIGN))
+        raise ProblemError(403, f"{_FOREIGN}; {advice}")
+    raise ProblemError(403, _FOREIGN)
 
 
 def _parts(request: web.Request, header: str) -> list[str]:

@@ -1,22 +1,59 @@
 """What the API takes: the models of bodies and queries, from which the OpenAPI document is made too."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from pvcharge.model import Mode
 from pvcharge.web.answers import Scalar
-from pvcharge.web.api.endpoint import Body, Query
+from pvcharge.web.bodies import Body, Query
 from pvcharge.web.ports import By
 
 LONGEST_BOOST_MIN = 1440
 MOST_ROWS = 1000  # of energies, such as days
 MOST_CHANGES = 50
 
-Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2200, 1, 1))]
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_DIGITS = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+
+
+def _as_date(text: object) -> object:
+    """Refuse the times and numbers that the library would take for a date, too."""
+    if isinstance(text, str) and not _DATE.fullmatch(text):
+        raise ValueError("must be a date such as 2026-06-15")
+    return text
+
+
+def _as_number(text: object) -> object:
+    """Refuse the notations that the library would take for a number, too."""
+    if isinstance(text, str) and not _DIGITS.fullmatch(text):
+        raise ValueError("must be a whole number")
+    return text
+
+
+def _as_scalar(value: object, read: ValidatorFunctionWrapHandler) -> Scalar:
+    """Say what a value may be in one sentence, not in one for each kind."""
+    try:
+        scalar: Scalar = read(value)
+    except ValidationError:
+        raise ValueError("must be true, false, a number, a text or null") from None
+    return scalar
+
+
+Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2200, 1, 1)), BeforeValidator(_as_date)]
 Amps = Annotated[int, Field(ge=1, le=1000)]
+Rows = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_as_number)]
+Changed = Annotated[Scalar, WrapValidator(_as_scalar)]
 
 
 class ModeBody(Body):
@@ -60,7 +97,7 @@ class SettingsBody(Body):
     """Changes of settings by key; null is back to what the file says."""
 
     revision: int = Field(ge=0, description="as GET settings told it, so that nobody undoes what others do")
-    changes: Mapping[str, Scalar] = Field(min_length=1, max_length=MOST_CHANGES)
+    changes: Mapping[str, Changed] = Field(min_length=1, max_length=MOST_CHANGES)
 
 
 class DayQuery(Query):
@@ -91,14 +128,20 @@ class SpanQuery(Query):
     start: Day | None = None
     end: Day | None = None
 
+    @model_validator(mode="after")
+    def _is_a_span(self) -> Self:
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise ValueError("start must be before end")
+        return self
+
 
 class SessionsQuery(SpanQuery):
     """Which sessions, and how many of them at most."""
 
-    limit: int = Field(200, ge=1, le=1000)
+    limit: Rows = 200
 
 
 class LogQuery(Query):
     """How many lines at most."""
 
-    limit: int = Field(200, ge=1, le=1000)
+    limit: Rows = 200

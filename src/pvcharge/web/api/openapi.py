@@ -10,8 +10,8 @@ from pydantic.json_schema import models_json_schema
 from pvcharge import __version__
 from pvcharge.web.access import Level, RouteDoc
 from pvcharge.web.api import PREFIX
-from pvcharge.web.api.problems import MEDIA, Problem
 from pvcharge.web.api.routes import Route
+from pvcharge.web.problems import MEDIA, Problem
 
 Schema = dict[str, Any]
 Mode = Literal["validation", "serialization"]

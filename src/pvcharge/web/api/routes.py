@@ -19,10 +19,11 @@ from pvcharge.web.api.bodies import (
     SettingsBody,
     SpanQuery,
 )
-from pvcharge.web.api.endpoint import Endpoint, Nothing, asks, plain, respond, takes
+from pvcharge.web.api.endpoint import Endpoint, asks, plain, respond, takes
 from pvcharge.web.api.handlers import Handlers
-from pvcharge.web.api.problems import ProblemError
+from pvcharge.web.bodies import Nothing
 from pvcharge.web.ports import ConflictError, NotInForceError, PastError, RefusedError
+from pvcharge.web.problems import ProblemError
 
 Problems = Mapping[int, str]  # what there may be, by status
 

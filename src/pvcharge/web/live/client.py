@@ -5,12 +5,14 @@ import socket
 from collections import deque
 from collections.abc import Callable
 
-from aiohttp import WSCloseCode, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 READS_S = 30.0  # real seconds in which a client must have read something
 CHECK_S = 5.0  # real seconds between two looks at whether a client still may look on
+MINUTE_S = 60.0
 QUEUE = 8  # messages that wait for a client; then it gets a snapshot instead
-LARGEST = 4096  # bytes that a client may send
+LARGEST = 4096  # bytes of a message that a client may send
+MOST_SAID = 100  # messages, pings and pongs that a client may send in a minute; it has nothing to say
 SEND_BUFFER = 32_768  # bytes that the system keeps for a client; what it does not read stays here
 
 
@@ -37,6 +39,7 @@ class Client:
         self._socket = web.WebSocketResponse(
             # A ping after two thirds of the time, a pong within one third: only who reads answers.
             heartbeat=READS_S * 2 / 3,
+            autoping=False,  # lest a flood of them is answered behind our back
             compress=False,
             max_msg_size=LARGEST,
             timeout=1.0,
@@ -113,6 +116,14 @@ class Client:
         return self._queue.popleft() if self._queue else None
 
     async def _listen(self) -> None:
-        """Ignore all that the client says, until it goes; its pongs keep the connection."""
-        async for _ in self._socket:
-            pass
+        """Answer pings and ignore all else that the client says, until it goes or says too much."""
+        loop = asyncio.get_running_loop()
+        said, since_s = 0, loop.time()
+        async for message in self._socket:
+            if loop.time() - since_s > MINUTE_S:
+                said, since_s = 0, loop.time()
+            said += 1
+            if said > MOST_SAID:
+                return
+            if message.type is WSMsgType.PING:
+                await self._socket.pong(message.data)

@@ -12,9 +12,9 @@ from typing import Any
 from aiohttp import web
 
 from pvcharge.web.answers import State
-from pvcharge.web.api.problems import ProblemError
 from pvcharge.web.live.client import Client
-from pvcharge.web.live.state import Level
+from pvcharge.web.live.state import Level, allowed
+from pvcharge.web.problems import ProblemError
 
 EVERY_S = 1.0  # real seconds between two messages, even where the daemon's time runs faster
 SILENCE_S = 5.0  # real seconds without a message, at most
@@ -95,7 +95,7 @@ class Hub:
             self._set(self._render(), asyncio.get_running_loop().time())
         told = self._told
         if level not in self._snapshots and told is not None:
-            rights = {"level": level, "can": self._state(level).can}
+            rights = {"level": level, "can": allowed(told["can"], level)}
             document = {"type": "snapshot", "seq": self._seq, "state": {**told, **rights}}
             self._snapshots[level] = dump(document)
         return self._snapshots[level]
@@ -111,7 +111,7 @@ class Hub:
         if not web.WebSocketResponse().can_prepare(request):
             raise ProblemError(426, "connect as a WebSocket", headers={"Upgrade": "websocket"})
         if len(self.clients) >= (MOST_CLIENTS if level == "owner" else MOST_WITH_GUESTS):
-            raise ProblemError(503, f"{MOST_CLIENTS} clients look on already", headers={"Retry-After": "30"})
+            raise ProblemError(503, "too many look on already", headers={"Retry-After": "30"})
         client = Client(request, lambda: self.snapshot(level), still)
         transport = request.transport
         self.clients.add(client)

@@ -95,9 +95,12 @@ class StateKeeper:
                 self._decided_at = event.at
 
     def _hear(self, name: str, at: datetime) -> None:
-        if name in self._heard or len(self._heard) < MOST_SOURCES:
-            self._heard[name] = max(at, self._heard.get(name, at))
-            self._first.setdefault(name, self._clock.now())
+        if name not in self._heard and len(self._heard) >= MOST_SOURCES:
+            return
+        now, before = self._clock.now(), self._heard.get(name, at)
+        # What a clock that was ahead has heard must not seem to be news until it has caught up.
+        self._heard[name] = max(at, before) if before <= now else at
+        self._first.setdefault(name, now)
 
     def state(self, level: Level) -> State:
         """Return what is known now."""
@@ -110,7 +113,7 @@ class StateKeeper:
             version=about.version,
             timezone=about.timezone,
             currency=about.currency,
-            can=[word for word in about.can if level == "owner" or word in GUESTS_CAN],
+            can=allowed(about.can, level),
             limits=about.limits,
             values=_plain({**read(about.values, snapshot), **self._shown()}),
             texts={language: _texts(snapshot, language) for language in LANGUAGES},
@@ -149,6 +152,11 @@ class StateKeeper:
         if name in LINKS:
             return "link"
         return "inverter" if name in self._about.inverters or name in self._heard else "service"
+
+
+def allowed(can: Iterable[str], level: Level) -> list[str]:
+    """Return what of all that the page can offer it offers on a level."""
+    return [word for word in can if level == "owner" or word in GUESTS_CAN]
 
 
 def _texts(snapshot: Snapshot, language: str) -> Texts:
