@@ -24,7 +24,7 @@ _SECRET_KEY = re.compile(r"password|secret|token|api_?key|authorization|hmac", r
 _SECRET_IN_TEXT = re.compile(
     r"""
     (?P<name>
-        (?: api[_-]?key | [a-z]+_token | client_secret | password | hmac ) ["']? \s* [=:] \s*
+        (?: api[_-]?key | (?<![a-z])[a-z]+_token | client_secret | password | hmac ) ["']? \s* [=:] \s*
         | \b (?: token | secret ) ["']? \s* = \s*  # no colon: "token: expired" is a sentence
         | [?&] code =                                # an exit code is no secret, that of a login is
         | authorization ["']? \s* [=:] \s* ["']? (?: \w+ \s+ )?

@@ -36,7 +36,7 @@ async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ShownH
 
 async def test_an_edge(browser: Browser, edge: ShownHouse, tmp_path: Path) -> None:
     """Shows the way to the controller, and the charger; what else there is, is on the controller's page."""
-    async with visit(browser, edge.url, size=PHONE) as seen:
+    async with visit(browser, edge.url, size=PHONE, most_shift=0.5) as seen:
         await seen.open()
         await expect(seen.part("link-state")).to_have_text("lost")
         async with edge.controller(tmp_path):

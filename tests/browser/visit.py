@@ -81,6 +81,7 @@ async def visit(
     *,
     size: tuple[int, int] = DESKTOP,
     provoked: str = "",
+    most_shift: float = MOST_SHIFT,
     **context: Any,
 ) -> AsyncIterator[Visit]:
     """Visit a page; fails at the end if it did what no page must.
@@ -90,6 +91,7 @@ async def visit(
         url: of the page's root.
         size: of the window.
         provoked: a pattern for what the browser will complain about, since the test refuses or breaks it.
+        most_shift: of the layout, where what is shown comes and goes by itself.
         context: of the browser, such as `color_scheme` or `locale`.
     """
     options = {"viewport": {"width": size[0], "height": size[1]}, "locale": "en-GB", **context}
@@ -103,4 +105,4 @@ async def visit(
     finally:
         await opened.close()
     assert seen.complaints == []
-    assert shifted < MOST_SHIFT, "the page jumps"
+    assert shifted < most_shift, "the page jumps"

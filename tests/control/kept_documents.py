@@ -165,6 +165,17 @@ kept_sources = st.fixed_dictionaries(
         "forecast": st.one_of(st.none(), kept_forecasts),
     }
 )
+
+
+def _is_taken(document: dict[str, Any]) -> bool:
+    """Whether what fits one by one fits together, too."""
+    try:
+        Controller(ControlSettings()).recall(document)
+    except ValueError:
+        return False
+    return True
+
+
 documents = st.fixed_dictionaries(
     {"v": st.just(1), "at": st.none(), "sources": kept_sources.map(lambda it: [it])}
-)
+).filter(_is_taken)

@@ -73,6 +73,10 @@ async def test_a_file_that_is_none(house: Remembered, logs: Logs, content: bytes
         "UPDATE sessions SET pauses_s = '{'",
         "UPDATE sessions SET started_us = 4611686018427387000",
         "UPDATE days SET day = '2026-06-31'",
+        "UPDATE days SET pv_wh = 'much'",
+        "UPDATE sessions SET energy_wh = x'ff'",
+        "UPDATE sessions SET pauses_s = '7'",
+        "UPDATE sessions SET ended_us = 'late'",
         f"PRAGMA user_version = {len(migrations()) + 1}",
     ],
 )
@@ -100,7 +104,7 @@ async def test_too_many_questions(house: Remembered, monkeypatch: pytest.MonkeyP
     """So many wait for a store that is slow, more are refused at once, and later all is well."""
     opened = asyncio.Event()
 
-    async def slow(_answer: object, _question: object) -> None:
+    async def slow(*_question: object) -> None:
         await opened.wait()
         raise sqlite3.OperationalError("database is locked")
 

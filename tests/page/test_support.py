@@ -35,6 +35,7 @@ from pvcharge.model import (
 from pvcharge.page import support
 from pvcharge.page.blur import Blur
 from pvcharge.page.support import KeptLog, SupportPacker
+from pvcharge.web.answers import Log
 from pvcharge.web.ports import NotInForceError
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -258,3 +259,15 @@ def test_the_log_is_told_newest_first() -> None:
         {"power_w": "5"},
         "first",
     )
+
+
+async def test_halves_of_characters_hold_nothing_up(tmp_path: Path) -> None:
+    """JSON of a device can bring them into names and errors; log and support file show them as they can."""
+    structlog.get_logger("test").warning("refused by \ud800", error="said \udfff")
+    assert "\\ud800" in Log(entries=KeptLog().entries(1)).model_dump_json()
+    built = config.build(tables(tmp_path), tmp_path / "pv.toml", {})
+    clock = LoopClock(SimpleNamespace(now=NOON))
+    packed = await SupportPacker(built, clock, KeptLog(), lambda: {"error": "\ud800"}).pack()
+    found = members(packed.content)
+    assert json.loads(found["state.json"]) == {"error": "\ud800"}
+    assert "refused by \\ud800 error=said \\udfff" in found["log.txt"]

@@ -156,6 +156,22 @@ async def test_garbage_is_answered_and_forgotten(
     assert not caplog.records
 
 
+async def test_who_asks_to_go_on_and_goes(
+    rig: Rig, client: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is nobody to be told to continue, which is no news."""
+    for _ in range(3):
+        _, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+        writer.write(PUT + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+        writer.write_eof()
+        await writer.drain()
+        writer.close()
+    for _ in range(3):
+        async with client.get("/metrics") as good:
+            assert good.status == 200
+    assert not caplog.records
+
+
 async def half_open(rig: Rig, request: bytes) -> Connection:
     """Return a connection on which a request has begun, or has yet to."""
     reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)

@@ -1,7 +1,6 @@
 """What is remembered, as the page asks for it. Days and months are those of the site's zone."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import TypeVar
@@ -13,8 +12,8 @@ from pvcharge.history import sums
 from pvcharge.history.archive import FILE
 from pvcharge.history.reading import EnergyRow, Reader
 from pvcharge.history.rows import TABLES, to_us
-from pvcharge.history.schema import NewerFileError
 from pvcharge.model import Clock, Session
+from pvcharge.page.asking import UNREADABLE, ask
 from pvcharge.page.day import ONE_DAY, LocalDay, battery_seen, begin_of, day_of, energies, first_day, kwh
 from pvcharge.web import answers
 from pvcharge.web.ports import By, PastError
@@ -22,8 +21,6 @@ from pvcharge.web.ports import By, PastError
 _SESSIONS = "FROM sessions WHERE started_us >= ? AND started_us < ?"
 _EVER_US = 1 << 62  # SQLite's numbers end at 1 << 63
 MOST_WAITING = 32  # questions; a page asks a handful at a time
-# A file that others have written to can hold anything.
-_UNREADABLE = (sqlite3.Error, NewerFileError, OSError, ValueError, OverflowError)
 
 T = TypeVar("T")
 
@@ -70,7 +67,7 @@ class StoredPast:
         now = self._clock.now()  # here, since a clock of a demo belongs to the event loop
         until = min(end, self._today(now) + ONE_DAY)
 
-        def ask(reader: Reader) -> answers.Energy:
+        def tell(reader: Reader) -> answers.Energy:
             found = reader.days(start, end)
             rows = found if by == "day" else sums.by_month(found)
             has_battery = battery_seen(reader)
@@ -87,7 +84,7 @@ class StoredPast:
                 ],
             )
 
-        return await self._ask("energy", ask)
+        return await self._ask("energy", tell)
 
     async def sessions(self, start: date | None, end: date | None, limit: int | None) -> answers.Sessions:
         """Return sessions begun from `start` to before `end`, newest first; None leaves a bound away.
@@ -101,7 +98,7 @@ class StoredPast:
         )
         most = -1 if limit is None else limit
 
-        def ask(reader: Reader) -> answers.Sessions:
+        def tell(reader: Reader) -> answers.Sessions:
             query = f"SELECT * {_SESSIONS} ORDER BY started_us DESC, seq DESC LIMIT ?"
             found = list(reader.rows(query, *bounds_us, most))
             sessions = (TABLES[Session].from_row(*row) for _, *row in found)
@@ -109,7 +106,7 @@ class StoredPast:
             ((total,),) = reader.rows(f"SELECT count(*) {_SESSIONS}", *bounds_us)
             return answers.Sessions(sessions=rows, total=total)
 
-        return await self._ask("sessions", ask)
+        return await self._ask("sessions", tell)
 
     async def savings(self) -> answers.Savings:
         """Return what this month, this year and all of the time have brought.
@@ -122,14 +119,14 @@ class StoredPast:
             begin_of(first, self._zone) for first in (today.replace(day=1), date(today.year, 1, 1))
         )
 
-        def ask(reader: Reader) -> answers.Savings:
+        def tell(reader: Reader) -> answers.Savings:
             return answers.Savings(
                 month=_saved(sums.saved(reader, to_us(month))),
                 year=_saved(sums.saved(reader, to_us(year))),
                 all=_saved(sums.saved(reader, -_EVER_US)),
             )
 
-        return await self._ask("savings", ask)
+        return await self._ask("savings", tell)
 
     async def _ask(self, name: str, question: Callable[[Reader], T]) -> T:
         if self._asked >= MOST_WAITING:
@@ -137,27 +134,20 @@ class StoredPast:
         self._asked += 1
         try:
             async with self._turn:
-                answer = await asyncio.to_thread(self._answer, question)
-        except _UNREADABLE as error:
+                answer = await asyncio.to_thread(ask, self._path, question)
+        except UNREADABLE as error:
             self._note_failure(name, error)
             raise PastError(f"the history cannot be read now: {error}") from error
         finally:
             self._asked -= 1
+        if answer is None:
+            raise PastError("nothing is remembered yet; ask again in a minute")
         self._note_success(name)
         return answer
 
-    def _answer(self, question: Callable[[Reader], T]) -> T:
-        if not self._path.exists():
-            raise PastError("nothing is remembered yet; ask again in a minute")
-        reader = Reader.open(self._path)
-        try:
-            return question(reader)
-        finally:
-            reader.close()
-
     def _note_failure(self, name: str, error: Exception) -> None:
         if not self._failing:
-            log.warning("history cannot be read for the page", file=str(self._path), error=str(error))
+            log.warning("history cannot be read for the page", file=str(self._path), error=repr(error))
         self._failing.add(name)
 
     def _note_success(self, name: str) -> None:

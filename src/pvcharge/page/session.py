@@ -1,17 +1,14 @@
 """The charge that is going on, which the history tells of only when it has ended."""
 
 import asyncio
-import sqlite3
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from pvcharge.history.belief import Belief
-from pvcharge.history.reading import Reader
-from pvcharge.history.schema import NewerFileError
 from pvcharge.history.sessions import Prices, SessionTracker
 from pvcharge.model import Decision, PowerFlow, Session
+from pvcharge.page.asking import UNREADABLE, ask
 
 log = structlog.get_logger(__name__)
 
@@ -33,9 +30,9 @@ class RunningSession:
     async def load(self) -> None:
         """Go on with the session that an earlier daemon has seen; a history that cannot be read is none."""
         try:
-            state = await asyncio.to_thread(self._read)
+            state = await asyncio.to_thread(ask, self._path, lambda reader: reader.state("session"))
             self._tracker = SessionTracker(self._prices, state)
-        except (OSError, sqlite3.Error, NewerFileError, ValueError) as error:
+        except UNREADABLE as error:
             log.debug("session begins anew", error=str(error))
 
     def take(self, event: object) -> None:
@@ -49,12 +46,3 @@ class RunningSession:
     def current(self) -> Session | None:
         """The session of the car that is there; None while there is none."""
         return self._tracker.current
-
-    def _read(self) -> dict[str, Any] | None:
-        if not self._path.exists():
-            return None
-        reader = Reader.open(self._path)
-        try:
-            return reader.state("session")
-        finally:
-            reader.close()

@@ -22,11 +22,12 @@ from pvcharge.config import Config
 from pvcharge.history.archive import FILE
 from pvcharge.history.reading import Reader
 from pvcharge.history.rows import from_us, to_us
-from pvcharge.history.schema import NewerFileError
 from pvcharge.model import Clock
+from pvcharge.page.asking import UNREADABLE, ask
 from pvcharge.page.blur import Blur
 from pvcharge.web.answers import LogEntry
 from pvcharge.web.ports import LearnedPort, LogPort, PortError, SupportFile
+from pvcharge.web.texts import sendable
 
 LARGEST = 5_000_000  # bytes of the whole
 LARGEST_TABLE = 4_000_000  # bytes of a table before it is compressed
@@ -61,13 +62,18 @@ class KeptLog:
     def entries(limit: int) -> list[LogEntry]:
         """Return up to so many lines, newest first."""
         return [
-            LogEntry(at=it.at, level=it.level, event=it.event, fields=it.fields)
+            LogEntry(
+                at=it.at,
+                level=it.level,
+                event=sendable(it.event),
+                fields={sendable(key): sendable(value) for key, value in it.fields.items()},
+            )
             for it in kept_log.recent(limit)
         ]
 
 
 class SupportPacker:
-    """Packs the support file, in a thread.
+    """Packs the support file, in a thread; one at a time, since each takes a processor and some 20 MB.
 
     Args:
         config: of the daemon.
@@ -90,6 +96,7 @@ class SupportPacker:
         self._log = log
         self._state = state
         self._learned = learned
+        self._one_at_a_time = asyncio.Lock()
 
     async def pack(self) -> SupportFile:
         """Return a .zip of at most 5 MB; what cannot be had is told in it."""
@@ -104,7 +111,8 @@ class SupportPacker:
                 problems.append(f"learned: {error}")
         entries = self._log.entries(kept_log.KEPT)
         now = self._clock.now()  # here, since a clock of a demo belongs to the event loop
-        content = await asyncio.to_thread(self._packed, tables, entries, now, problems)
+        async with self._one_at_a_time:
+            content = await asyncio.to_thread(self._packed, tables, entries, now, problems)
         return SupportFile(f"pvcharge-support-{now:%Y%m%dT%H%M}.zip", content)
 
     def _packed(
@@ -124,22 +132,17 @@ class SupportPacker:
 
     def _remembered(self, blur: Blur, since: datetime, room: int, problems: list[str]) -> dict[str, str]:
         """Return the tables since a time, each of so many bytes at most."""
-        path = self._config.state_dir / FILE
+
+        def tell(reader: Reader) -> dict[str, str]:
+            ((seq,),) = reader.rows(_FIRST, to_us(since))
+            first = reader.last_seq() + 1 if seq is None else seq
+            found = {f"{name}.csv": _csv(reader, table, first, blur, room) for name, table in TABLES.items()}
+            starts = [replace(run, learned=None) for run in reader.runs()[-LAST_RUNS:]]  # it may be long
+            return found | {"starts.json": _json(blur.value(starts))}
+
         try:
-            if not path.exists():
-                return {}
-            reader = Reader.open(path)
-            try:
-                ((seq,),) = reader.rows(_FIRST, to_us(since))
-                first = reader.last_seq() + 1 if seq is None else seq
-                found = {
-                    f"{name}.csv": _csv(reader, table, first, blur, room) for name, table in TABLES.items()
-                }
-                starts = [replace(run, learned=None) for run in reader.runs()[-LAST_RUNS:]]  # it may be long
-                return found | {"starts.json": _json(blur.value(starts))}
-            finally:
-                reader.close()
-        except (sqlite3.Error, NewerFileError, OSError, ValueError, OverflowError) as error:
+            return ask(self._config.state_dir / FILE, tell) or {}
+        except UNREADABLE as error:
             problems.append(f"history: {error}")
             return {}
 
@@ -216,5 +219,5 @@ def _zipped(members: Mapping[str, str], blur: Blur, problems: Sequence[str]) -> 
     told = {"problems.txt": "\n".join(blur.text(problem) for problem in problems)} if problems else {}
     with ZipFile(content, "w", ZIP_DEFLATED) as archive:
         for name, text in {**members, **told}.items():
-            archive.writestr(name, text)
+            archive.writestr(name, sendable(text))
     return content.getvalue()

@@ -20,6 +20,7 @@ from prometheus_client.core import (
 )
 
 from pvcharge.values import VALUES, Kind, Value
+from pvcharge.web.texts import sendable
 
 # The end of a key: what Prometheus calls the unit, and how many of those one of ours is.
 _UNITS = {
@@ -86,7 +87,7 @@ class Entry:
         family = made(self.name, self.what, labels=self.labels)
         for labels, number in samples:
             if number >= 0 or self.type is not Type.COUNTER:
-                family.add_metric(labels, number)
+                family.add_metric([sendable(label) for label in labels], number)
         return family
 
 

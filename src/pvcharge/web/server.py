@@ -121,7 +121,10 @@ class WebServer:
 
 
 def _logger() -> logging.Logger:
-    """Return what aiohttp tells its troubles to, but for what is no HTTP: it could fill the log."""
+    """Return what aiohttp tells its troubles to.
+
+    It is deaf to those of clients that speak no HTTP or have gone, who could fill the log.
+    """
     logger = logging.getLogger(f"{__name__}.http")
     logger.addFilter(_is_ours)
     return logger
@@ -129,7 +132,7 @@ def _logger() -> logging.Logger:
 
 def _is_ours(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError | ConnectionError)
 
 
 def _door(server: web.Server, spared: Spared) -> Callable[[], asyncio.Protocol]:

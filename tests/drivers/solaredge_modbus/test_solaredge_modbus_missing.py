@@ -17,7 +17,7 @@ Make = Callable[..., SolarEdgeModbusInverter]
 async def test_silent_follower(driver: Make, time: SimpleNamespace) -> None:
     """The grid is known without it, production and load are not; each minute it is asked again."""
     async with Inverters({1: inverter(4000) | meter(5000), 2: inverter(2000, serial="7F")}) as house:
-        made = driver(house.port, units=(1, 2), request_timeout_s=0.1)
+        made = driver(house.port, units=(1, 2), request_timeout_s=0.4)
         await made.read()
         house.mute.add(2)
         house.requests.clear()
@@ -37,7 +37,7 @@ async def test_follower_that_was_never_heard(driver: Make) -> None:
     """It may have a battery, so nothing can be told without it."""
     async with Inverters({1: inverter(4000) | meter(5000), 2: inverter(2000)}) as house:
         house.mute.add(2)
-        made = driver(house.port, units=(1, 2), request_timeout_s=0.1)
+        made = driver(house.port, units=(1, 2), request_timeout_s=0.4)
         for _ in range(2):
             with pytest.raises(TransientError, match="unit 2: no answer"):
                 await made.read()
@@ -49,7 +49,7 @@ async def test_silent_follower_that_is_vital(driver: Make, vital: dict[int, int]
     follower = inverter(2000, serial="7F") | meter(0, option="Production") | vital
     grid = meter(5000) if 57600 in vital else {}
     async with Inverters({1: inverter(4000) | grid, 2: follower}) as house:
-        made = driver(house.port, units=(1, 2), request_timeout_s=0.1)
+        made = driver(house.port, units=(1, 2), request_timeout_s=0.4)
         (flow,) = await made.read()
         assert flow.grid_w is not None
         house.mute.add(2)
@@ -106,7 +106,7 @@ async def test_only_a_charger(driver: Make) -> None:
 async def test_silence_is_logged_once(driver: Make, time: SimpleNamespace) -> None:
     """The first failure and the recovery are told, not what lies between."""
     async with Inverters({1: inverter() | meter(0), 2: inverter(serial="7F")}) as house:
-        made = driver(house.port, units=(1, 2), request_timeout_s=0.1)
+        made = driver(house.port, units=(1, 2), request_timeout_s=0.4)
         with capture_logs() as logs:
             await made.read()
             house.mute.add(2)

@@ -219,6 +219,19 @@ async def test_a_spoilt_file_ends_sessions_only(tmp_path: Path, logs: Logs, cont
     assert all(PASSWORD not in str(line) for line in logs)
 
 
+async def test_times_that_are_none_end_their_sessions_only(tmp_path: Path) -> None:
+    """In a file that is otherwise ours; the other sessions go on."""
+    file = tmp_path / "web-sessions.json"
+    async with running(Rig(tmp_path, password=PASSWORD)) as rig, browser(rig) as client:
+        assert await rig.login(client) == 204
+        (session,) = (cookie.value for cookie in client.cookie_jar)
+    document = json.loads(file.read_text())
+    document["sessions"] |= {"a" * 64: 10**400, "b" * 64: float("nan"), "c" * 64: True, "d" * 64: -1}
+    file.write_text(json.dumps(document))
+    async with running(Rig(tmp_path, password=PASSWORD)) as rig, browser(rig) as client:
+        assert await status(client, STATE, Cookie=f"{COOKIE}={session}") == 200
+
+
 async def test_a_disk_that_cannot_be_written_does_not_shut_out(tmp_path: Path, logs: Logs) -> None:
     """It is logged once for each file, and a restart ends the session."""
     (tmp_path / "file").touch()
@@ -229,6 +242,22 @@ async def test_a_disk_that_cannot_be_written_does_not_shut_out(tmp_path: Path, l
         assert await status(client, STATE) == 200
     failures = [line["file"] for line in logs if line["event"] == "state file cannot be written"]
     assert sorted(failures) == [str(tmp_path / "file" / name) for name in ("web-sessions.json", "web-token")]
+
+
+async def test_who_has_logged_out_stays_out(tmp_path: Path) -> None:
+    """Also where the disk was full at that time, and the daemon starts anew later."""
+    state_dir, aside = tmp_path / "state", tmp_path / "aside"
+    async with running(Rig(state_dir, password=PASSWORD)) as rig, browser(rig) as client:
+        assert await rig.login(client) == 204
+        (session,) = (cookie.value for cookie in client.cookie_jar)
+        state_dir.rename(aside)
+        state_dir.touch()
+        async with client.post("/api/v1/logout", json={}, headers=rig.own()) as answer:
+            assert answer.status == 204
+        state_dir.unlink()
+        aside.rename(state_dir)
+    async with running(Rig(state_dir, password=PASSWORD)) as rig, browser(rig) as client:
+        assert await status(client, STATE, Cookie=f"{COOKIE}={session}") == 401
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,13 @@ async def test_what_cannot_be_kept_is_not_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["junk", "[]", '{"tokens": 7}', '{"tokens": [7, null, {}]}', '{"tokens": [{"id": "../x"}]}']
+    "content",
+    [
+        *("junk", "[]", '{"tokens": 7}', '{"tokens": [7, null, {}]}', '{"tokens": [{"id": "../x"}]}'),
+        json.dumps(
+            {"tokens": [{"id": "0" * 16, "name": "x", "hash": "0" * 64, "created_at": "2026-06-15T12:00:00"}]}
+        ),
+    ],
 )
 async def test_a_spoilt_file_opens_nothing(tmp_path: Path, content: str) -> None:
     """And does not keep the page from starting."""

@@ -55,6 +55,30 @@ async def test_who_talks_nonsense_is_cut(house: House, api: aiohttp.ClientSessio
         assert (await other.receive()).type is aiohttp.WSMsgType.TEXT
 
 
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (b"Sec-WebSocket-Key: \xff", 426),
+        (b"Sec-WebSocket-Key: short", 426),
+        (b"Sec-WebSocket-Protocol: chat, \xff", 400),
+    ],
+)
+async def test_handshakes_of_another_kind(
+    api: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture, header: bytes, status: int
+) -> None:
+    """They are refused without a word in the log, however many there are."""
+    async with api.get("access") as answer:
+        url = answer.url
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    name = header.partition(b":")[0]
+    lines = [line for line in OPEN.split(b"\r\n") if line and not line.startswith(name)]
+    writer.write(b"\r\n".join([*lines, header, b"", b""]))
+    async with asyncio.timeout(PATIENCE_S):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 %d " % status)
+    writer.close()
+    assert not caplog.records
+
+
 async def test_pings_are_answered(api: aiohttp.ClientSession) -> None:
     """Some clients ask whether we are there."""
     async with api.ws_connect("live", autoping=False) as ws:

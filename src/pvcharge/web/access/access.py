@@ -56,8 +56,8 @@ class Access:
 
     async def close(self) -> None:
         """Write down what is not yet; of use when the server has ended."""
-        await self._sessions.flush()
-        await self._tokens.flush()
+        await self._sessions.flush(at_once=True)
+        await self._tokens.flush(at_once=True)
 
     def install(self, app: web.Application) -> None:
         """Guard an application: all of its routes, and those of the applications below it.

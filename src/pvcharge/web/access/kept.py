@@ -1,6 +1,7 @@
 """A JSON file of the state directory that one part of the daemon keeps in step with what it knows."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import structlog
 from pvcharge.storage import read_json, write_json
 
 log = structlog.get_logger(__name__)
+
+RETRY_S = 60.0  # real seconds until a disk that failed is tried again
 
 
 class KeptFile:
@@ -24,7 +27,7 @@ class KeptFile:
         self._path = path
         self._document = document
         self._one_at_a_time = asyncio.Lock()
-        self._failing = False
+        self._failed_s: float | None = None  # when it was tried last, as long as the file is behind
 
     async def read(self) -> dict[str, Any]:
         """Return what is in the file; nothing where there is none or it cannot be read."""
@@ -44,18 +47,28 @@ class KeptFile:
             try:
                 await asyncio.to_thread(write_json, self._path, self._document())
             except OSError as error:
-                if not self._failing:
+                if self._failed_s is None:
                     log.warning("state file cannot be written", file=str(self._path), error=error.strerror)
-                self._failing = True
+                self._failed_s = time.monotonic()
                 raise
-            if self._failing:
+            if self._failed_s is not None:
                 log.info("state file can be written again", file=str(self._path))
-            self._failing = False
+            self._failed_s = None
 
     async def try_write(self) -> bool:
-        """Write the file, and return whether that worked; a restart loses what was not written."""
+        """Write the file, and return whether that worked; if not, it is to be caught up with."""
         try:
             await self.write()
         except OSError:
             return False
         return True
+
+    async def catch_up(self, *, at_once: bool = False) -> None:
+        """Write what the disk has not taken: else a restart would bring back who has logged out.
+
+        Args:
+            at_once: however short the last try was ago.
+        """
+        failed_s = self._failed_s
+        if failed_s is not None and (at_once or time.monotonic() - failed_s >= RETRY_S):
+            await self.try_write()

@@ -4,7 +4,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ IDLE_S = timedelta(days=30).total_seconds()
 MOST_SESSIONS = 64  # the one unused for longest makes room
 RENEWED_AFTER_S = 3600.0  # so often a use is written down, and the browser told to keep the cookie
 ID_BYTES = 32
+_LAST_S = datetime.max.replace(tzinfo=UTC).timestamp()  # whatever stands in the file
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -100,11 +101,13 @@ class Sessions:
         self._renewed_s[key] = now_s
         return True
 
-    async def flush(self) -> None:
-        """Write down when sessions were used, if there is any news."""
+    async def flush(self, *, at_once: bool = False) -> None:
+        """Write down what is not yet; after a disk has failed only now and then, or `at_once`."""
         if self._has_news:
             self._has_news = False
             await self._file.try_write()
+        else:
+            await self._file.catch_up(at_once=at_once)
 
     def _forget_idle(self) -> None:
         """Forget sessions that are over, and those that are too many."""
@@ -139,5 +142,5 @@ def _sessions_in(document: Mapping[str, Any]) -> dict[str, float]:
     return {
         key: float(seen_s)
         for key, seen_s in sessions.items()
-        if _DIGEST.fullmatch(key) and isinstance(seen_s, int | float) and 0 <= seen_s < float("inf")
+        if _DIGEST.fullmatch(key) and isinstance(seen_s, int | float) and 0 <= seen_s < _LAST_S
     }

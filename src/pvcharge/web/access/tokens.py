@@ -5,11 +5,11 @@ Besides these there is one for the programs on this machine that may read the da
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from pvcharge.model import Clock
 from pvcharge.web.access.kept import KeptFile
@@ -35,8 +35,8 @@ class Token(BaseModel):
     id: str = Field(pattern=r"^[0-9a-f]{16}$")
     name: str = Field(max_length=LONGEST_TOKEN_NAME)
     hash: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False)
-    created_at: datetime
-    last_used_at: datetime | None = None
+    created_at: AwareDatetime
+    last_used_at: AwareDatetime | None = None
 
 
 class Tokens:
@@ -123,11 +123,14 @@ class Tokens:
             self._used = True
         return True
 
-    async def flush(self) -> None:
-        """Write down when tokens were used, if there is any news."""
+    async def flush(self, *, at_once: bool = False) -> None:
+        """Write down what is not yet; after a disk has failed only now and then, or `at_once`."""
         if self._used:
             self._used = False
             await self._file.try_write()
+        else:
+            await self._file.catch_up(at_once=at_once)
+        await self._local_file.catch_up(at_once=at_once)
 
     def _document(self) -> Mapping[str, Any]:
         return {"v": 1, "tokens": [token.model_dump(mode="json") for token in self.all()]}

@@ -106,10 +106,9 @@ class Hub:
         """Keep a client told for as long as it reads, and is `still` allowed to.
 
         Raises:
-            ProblemError: it does not ask for a WebSocket, or there are too many clients.
+            ProblemError: it does not ask for a WebSocket as we speak it, or there are too many clients.
         """
-        if not web.WebSocketResponse().can_prepare(request):
-            raise ProblemError(426, "connect as a WebSocket", headers={"Upgrade": "websocket"})
+        _check_handshake(request)
         if len(self.clients) >= (MOST_CLIENTS if level == "owner" else MOST_WITH_GUESTS):
             raise ProblemError(503, "too many look on already", headers={"Retry-After": "30"})
         client = Client(request, lambda: self.snapshot(level), still)
@@ -138,6 +137,23 @@ class Hub:
         self._seq += 1
         self._told, self._told_s = told, now_s
         self._snapshots.clear()
+
+
+def _check_handshake(request: web.Request) -> None:
+    """Refuse what does not ask for a WebSocket as we speak it.
+
+    Raises:
+        ProblemError: with 400 or 426.
+    """
+    # aiohttp would go on without one, as it may, but with a warning for each client.
+    if "Sec-WebSocket-Protocol" in request.headers:
+        raise ProblemError(400, "there is no protocol within the WebSocket; send no Sec-WebSocket-Protocol")
+    try:
+        is_good = bool(web.WebSocketResponse().can_prepare(request))
+    except ValueError:  # a key that is no ASCII
+        is_good = False
+    if not is_good:
+        raise ProblemError(426, "connect as a WebSocket", headers={"Upgrade": "websocket"})
 
 
 def _changes(before: Document, now: Document) -> dict[str, Any]:
