@@ -7,25 +7,20 @@ import argparse
 import pickle
 import resource
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from pvcharge.control import Controller, ControlSettings
 from pvcharge.sim.feed import Source
-from pvcharge.sim.household import Household, SyntheticProfile
-from pvcharge.sim.weather import Weather
+from pvcharge.sim.invented import invented
 from pvcharge.simulation import STEP_S, Simulation
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)
 SHOWN_EACH_DAYS = 5
-PLACE = (48.2, 16.4)
 
 
 def main(days: int) -> None:
     """Run, and print a line now and then."""
-    weather = Weather(7, *PLACE, peak_w=10_000.0, inverter_w=8_000.0)
-    profile = SyntheticProfile(weather, Household(7, 3500.0, ZoneInfo("Europe/Vienna")))
     controller = Controller(ControlSettings())
-    simulation = Simulation(profile, JUNE, days, Source.MODBUS, ControlSettings(), rule=controller)
+    simulation = Simulation(invented(7), JUNE, days, Source.MODBUS, ControlSettings(), rule=controller)
     steps_a_day = int(86_400 / STEP_S)
     shown: set[int] = set()
 

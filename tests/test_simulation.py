@@ -4,7 +4,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import sin
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +12,7 @@ from hypothesis import strategies as st
 from pvcharge.control import ControlSettings
 from pvcharge.model import NO_CHARGE, Mode, Reason
 from pvcharge.sim.feed import Source
-from pvcharge.sim.household import Household, SyntheticProfile
-from pvcharge.sim.weather import Weather
+from pvcharge.sim.invented import invented
 from pvcharge.simulation import STEP_S, Outcome, Simulation
 
 MORNING = datetime(2026, 6, 15, 6, tzinfo=UTC)
@@ -46,8 +44,7 @@ def simulation(source: Source, *, hours: float = 3.0, seed: int = 1, mode: Mode 
 @given(seed=st.integers(0, 10**6), source=st.sampled_from(Source))
 def test_energy_is_conserved(seed: int, source: Source) -> None:
     """What came from roof and grid went into house, car and grid, whatever the weather."""
-    weather = Weather(seed, 48.2, 16.4, peak_w=10_000.0, inverter_w=8_000.0)
-    profile = SyntheticProfile(weather, Household(seed, 3500.0, ZoneInfo("Europe/Vienna")))
+    profile = invented(seed)
     run = Simulation(profile, MORNING, 0.25, source, SETTINGS, seed=seed)
     outcome = run.run()
     times = [MORNING + k * timedelta(seconds=STEP_S) for k in range(run.steps)]

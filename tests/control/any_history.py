@@ -24,21 +24,25 @@ SAFETY_STOPS = {Reason.STALE_STOP, Reason.STALE_MINIMUM, Reason.CHARGER_FAULT, R
 BY_THE_USER = {Reason.BY_HAND, Reason.SWITCHED_OFF, Reason.NO_CAR}
 
 setpoints = st.one_of(st.just(NO_CHARGE), st.builds(Setpoint, st.sampled_from([1, 3]), st.integers(6, 32)))
+# What may be changed at any time without a change of what the charger may be set to.
+changeable = {
+    "objective": st.sampled_from(["balance", "no_import", "cost"]),
+    "on_stale": st.sampled_from(["stop", "minimum"]),
+    "battery": st.sampled_from(["car_first", "battery_first"]),
+    "min_on_s": st.integers(0, 900),
+    "min_off_s": st.integers(0, 900),
+    "max_starts_per_hour": st.integers(1, 6),
+    "max_phase_switches_per_hour": st.integers(0, 6),
+    "start_cost_wh": st.sampled_from([1.0, 5.0, 30.0]),
+    "phase_switch_cost_wh": st.sampled_from([1.0, 5.0, 45.0]),
+    "mode": st.sampled_from(["off", "surplus", "min_surplus"]),
+}
 control_settings = st.fixed_dictionaries(
     {
         "min_current_a": st.integers(6, 10),
         "max_current_a": st.integers(10, 32),
         "phases": st.sampled_from([(1, 3), (1,), (3,)]),
-        "objective": st.sampled_from(["balance", "no_import", "cost"]),
-        "mode": st.sampled_from(["off", "surplus", "min_surplus"]),
-        "on_stale": st.sampled_from(["stop", "minimum"]),
-        "battery": st.sampled_from(["car_first", "battery_first"]),
-        "min_on_s": st.integers(0, 900),
-        "min_off_s": st.integers(0, 900),
-        "max_starts_per_hour": st.integers(1, 6),
-        "max_phase_switches_per_hour": st.integers(0, 6),
-        "start_cost_wh": st.sampled_from([1.0, 5.0, 30.0]),
-        "phase_switch_cost_wh": st.sampled_from([1.0, 5.0, 45.0]),
+        **changeable,
     }
 )
 powers = st.one_of(st.none(), st.floats(-15_000, 15_000))

@@ -6,26 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.any_history import Audit, Watched, control_settings, events, histories, live
+from control.any_history import Audit, Watched, changeable, control_settings, events, histories, live
 from pvcharge.control import Controller, ControlSettings
 from pvcharge.control.limits import MOST_AN_HOUR, SwitchLimits
 from pvcharge.model import NO_CHARGE, ChargerState, LimitsCommand, Mode, Reason, Setpoint
 from support.bench import make_bench
 
-# What may be changed while it runs without a change of what the charger may be set to.
 changes = st.fixed_dictionaries(
     {},
     optional={
-        "objective": st.sampled_from(["balance", "no_import", "cost"]),
-        "on_stale": st.sampled_from(["stop", "minimum"]),
-        "battery": st.sampled_from(["car_first", "battery_first"]),
-        "min_on_s": st.integers(0, 900),
-        "min_off_s": st.integers(0, 900),
-        "max_starts_per_hour": st.integers(1, 6),
-        "max_phase_switches_per_hour": st.integers(0, 6),
-        "start_cost_wh": st.sampled_from([1.0, 5.0, 30.0]),
-        "phase_switch_cost_wh": st.sampled_from([1.0, 5.0, 45.0]),
-        "mode": st.sampled_from(["off", "surplus", "min_surplus"]),
+        **changeable,
         "voltage_v": st.just(230.0),
         "respect_hand_s": st.integers(0, 9000),
         "boost_ends_on_unplug": st.booleans(),

@@ -21,8 +21,8 @@ from pvcharge.sim.chargepoint import ChargePoint
 from pvcharge.sim.feed import Feed as Inverter
 from pvcharge.sim.feed import Source
 from pvcharge.sim.house import House, Profile, Totals
-from pvcharge.sim.household import Household, SyntheticProfile
-from pvcharge.sim.weather import Weather
+from pvcharge.sim.household import SyntheticProfile
+from pvcharge.sim.invented import invented
 from pvcharge.tasks.control_loop import ControlLoop
 from pvcharge.tasks.feed import Event as FeedEvent
 from pvcharge.tasks.feed import Feed
@@ -217,8 +217,7 @@ class Recording:
 
 def sunny_and_cloudy(seed: int = 3) -> SyntheticProfile:
     """Return a roof of 10 kW near Vienna above a household."""
-    weather = Weather(seed, 48.2, 16.4, peak_w=10_000.0, inverter_w=8_000.0)
-    return SyntheticProfile(weather, Household(seed, 3500.0, VIENNA))
+    return invented(seed)
 
 
 def record(

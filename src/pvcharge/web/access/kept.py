@@ -27,6 +27,7 @@ class KeptFile:
         self._path = path
         self._document = document
         self._one_at_a_time = asyncio.Lock()
+        self._has_news = False
         self._failed_s: float | None = None  # when it was tried last, as long as the file is behind
 
     async def read(self) -> dict[str, Any]:
@@ -63,12 +64,20 @@ class KeptFile:
             return False
         return True
 
-    async def catch_up(self, *, at_once: bool = False) -> None:
-        """Write what the disk has not taken: else a restart would bring back who has logged out.
+    def note(self) -> None:
+        """Have what is known now written with the next flush: it is not worth a write of its own."""
+        self._has_news = True
+
+    async def flush(self, *, at_once: bool = False) -> None:
+        """Write what has been noted, or the disk has not taken: else who has logged out would be back.
 
         Args:
-            at_once: however short the last try was ago.
+            at_once: also what the disk has not taken only just now.
         """
+        if self._has_news:
+            self._has_news = False
+            await self.try_write()
+            return
         failed_s = self._failed_s
         if failed_s is not None and (at_once or time.monotonic() - failed_s >= RETRY_S):
             await self.try_write()

@@ -43,7 +43,6 @@ class Sessions:
         self._hashed: SecretStr | None = None
         self._seen_s: dict[str, float] = {}  # when they were last used, by their digest; unix seconds
         self._renewed_s: dict[str, float] = {}  # when their cookies were last given, as far as this is known
-        self._has_news = False
 
     async def restore(self, password: SecretStr | None) -> SecretStr | None:
         """Read the sessions of this password; those of another one end.
@@ -90,7 +89,7 @@ class Sessions:
         # A clock that was ahead for a while must not have it live for longer.
         if not 0 <= now_s - self._seen_s[key] < RENEWED_AFTER_S:
             self._seen_s[key] = now_s
-            self._has_news = True
+            self._file.note()
         return True
 
     def wants_renewal(self, session: str) -> bool:
@@ -103,11 +102,7 @@ class Sessions:
 
     async def flush(self, *, at_once: bool = False) -> None:
         """Write down what is not yet; after a disk has failed only now and then, or `at_once`."""
-        if self._has_news:
-            self._has_news = False
-            await self._file.try_write()
-        else:
-            await self._file.catch_up(at_once=at_once)
+        await self._file.flush(at_once=at_once)
 
     def _forget_idle(self) -> None:
         """Forget sessions that are over, and those that are too many."""

@@ -53,7 +53,6 @@ class Tokens:
         self._local_file = KeptFile(state_dir / LOCAL_TOKEN_FILE, self._local_document)
         self._tokens: dict[str, Token] = {}  # by their hash
         self._local = SecretStr(secrets.token_urlsafe(ID_BYTES))
-        self._used = False
 
     async def restore(self) -> None:
         """Read the tokens that were made, and write the one for this machine."""
@@ -120,17 +119,13 @@ class Tokens:
         now = self._clock.now().astimezone(UTC)
         if token.last_used_at is None or abs((now - token.last_used_at).total_seconds()) >= USED_AFTER_S:
             self._tokens[key] = token.model_copy(update={"last_used_at": now})
-            self._used = True
+            self._file.note()
         return True
 
     async def flush(self, *, at_once: bool = False) -> None:
         """Write down what is not yet; after a disk has failed only now and then, or `at_once`."""
-        if self._used:
-            self._used = False
-            await self._file.try_write()
-        else:
-            await self._file.catch_up(at_once=at_once)
-        await self._local_file.catch_up(at_once=at_once)
+        await self._file.flush(at_once=at_once)
+        await self._local_file.flush(at_once=at_once)
 
     def _document(self) -> Mapping[str, Any]:
         return {"v": 1, "tokens": [token.model_dump(mode="json") for token in self.all()]}
