@@ -29,6 +29,7 @@ from pvcharge.tasks.relay import Relay
 from pvcharge.tasks.settings_store import SettingsStore
 from pvcharge.tasks.stand_in import StandIn
 from pvcharge.tasks.supervisor import Run, Tasks, supervise
+from pvcharge.tasks.wear import WearLimits
 
 OnCommand = Callable[[Command], Awaitable[None]]
 
@@ -261,8 +262,10 @@ class App:
         return make_charger(self.config, self.clock)
 
     def _charger_task(self, charger: Charger) -> ChargerTask:
-        edge, limits = self.config.edge, self.config.control.setpoint_limits
-        return ChargerTask(charger, self.clock, self._leases, self.inbox, self.feed, edge, limits)
+        edge, control = self.config.edge, self.config.control
+        most = WearLimits.beyond(control.max_starts_per_hour, control.max_phase_switches_per_hour)
+        limits = control.setpoint_limits
+        return ChargerTask(charger, self.clock, self._leases, self.inbox, self.feed, edge, limits, most)
 
     def _progress_with(self, charger: ChargerTask) -> Callable[[], None]:
         """Return what tells of progress for as long as the charger's task makes some, too."""

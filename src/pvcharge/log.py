@@ -15,7 +15,8 @@ from typing import Any, Literal
 import structlog
 from pydantic import BaseModel, ConfigDict
 
-MASK = "***"
+from pvcharge.concealed import MASK, conceal_known
+
 KEPT = 500  # events in memory
 LONGEST_KEPT = 2000  # characters of a text among them, such as a traceback
 MOST_KEPT_FIELDS = 30
@@ -34,6 +35,8 @@ _SECRET_IN_TEXT = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_MAY_HAVE_LINES = {"event", "exception", "stack"}
 _PASSWORD_IN_URL = re.compile(r"(?P<user>://[^/\s:@]*:)[^/\s]+@")
 
 
@@ -67,7 +70,8 @@ def recent(limit: int = KEPT) -> list[Happened]:
 
 
 def scrub(text: str) -> str:
-    """Mask what looks like a secret in a text of unknown origin."""
+    """Mask what is known to be a secret, or looks like one, in a text of unknown origin."""
+    text = conceal_known(text)
     return _PASSWORD_IN_URL.sub(rf"\g<user>{MASK}@", _SECRET_IN_TEXT.sub(rf"\g<name>{MASK}", text))
 
 
@@ -81,7 +85,12 @@ def _masked(key: str, value: Any) -> Any:
         return {str(inner): _masked(str(inner), its) for inner, its in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_masked(key, each) for each in value]
-    return scrub(str(value))
+    return _tamed(scrub(str(value)), has_lines=key in _MAY_HAVE_LINES)
+
+
+def _tamed(text: str, *, has_lines: bool) -> str:
+    """Show control characters as such: a device's word must neither steer a terminal nor pass for a line."""
+    return _CONTROL.sub(lambda it: it[0] if has_lines and it[0] in "\n\t" else ascii(it[0])[1:-1], text)
 
 
 def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -132,7 +141,7 @@ def set_up(settings: LogSettings) -> None:
         processors=[*stamp, *keep, _only_from(least), render],
         # What is kept for the page does not depend on how much is written.
         wrapper_class=structlog.make_filtering_bound_logger(min(least, logging.INFO)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)

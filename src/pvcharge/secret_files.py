@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +22,21 @@ class SecretError(Exception):
 def secret_names(model: type[BaseModel]) -> list[str]:
     """Return the settings of a model that hold secrets, sorted."""
     return sorted(name for name, field in model.model_fields.items() if _is_secret(field.annotation))
+
+
+def secrets_in(settings: object) -> Iterator[str]:
+    """Yield the secrets within settings, however deep in models, dataclasses and lists of them."""
+    if isinstance(settings, SecretStr):
+        yield settings.get_secret_value()
+    elif isinstance(settings, BaseModel):
+        for name in type(settings).model_fields:
+            yield from secrets_in(getattr(settings, name))
+    elif is_dataclass(settings):
+        for field in fields(settings):
+            yield from secrets_in(getattr(settings, field.name))
+    elif isinstance(settings, list | tuple):
+        for inner in settings:
+            yield from secrets_in(inner)
 
 
 def resolve_secrets(

@@ -5,9 +5,12 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from traceback import format_exception
+from types import TracebackType
 
 from pvcharge import __version__
 from pvcharge.config import ConfigError
+from pvcharge.log import scrub
 
 # As the shell, systemd and sysexits(3) know them.
 OK, CRASH, USAGE, CONFIG, INTERRUPTED = 0, 1, 2, 78, 130
@@ -36,6 +39,8 @@ class UsageError(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    if argv is None:
+        sys.excepthook = _tell_crash
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
         args = _parse(arguments)
@@ -62,6 +67,11 @@ def innermost(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _tell_crash(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """Print what nobody has foreseen, as Python would, but for secrets: a library's error may hold a URL."""
+    print(scrub("".join(format_exception(kind, error, where))), end="", file=sys.stderr)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from datetime import UTC, datetime
 from math import isfinite
@@ -11,8 +12,10 @@ from pvcharge.app import App
 from pvcharge.cli.main import innermost
 from pvcharge.cli.options import add_config
 from pvcharge.clock import FastClock, SystemClock
+from pvcharge.concealed import hide
 from pvcharge.config import Config
 from pvcharge.reload import Reloader
+from pvcharge.secret_files import secrets_in
 from pvcharge.service import HangUps, serve
 from pvcharge.tasks.notify import Notifier
 
@@ -48,15 +51,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until stopped; exit code 0 after a clean stop, 1 after a crash."""
+    os.umask(0o077)  # what is remembered tells when somebody is at home
     hang_ups = HangUps()
     try:
         with hang_ups.kept():
             settings = config.load(args.config)
             log.set_up(settings.log)
+            hide(secrets_in(settings))
             asyncio.run(_serve(settings, args, hang_ups))
     except BaseExceptionGroup as group:
         # The crash itself has been logged with its traceback when it happened.
-        print(f"pvcharge: stopped by a fault: {innermost(group)}", file=sys.stderr)
+        print(f"pvcharge: stopped by a fault: {log.scrub(str(innermost(group)))}", file=sys.stderr)
         return 1
     return 0
 

@@ -72,6 +72,7 @@ class EdgeBridge:
         self._boost_ends_on_unplug = boost_ends_on_unplug
         self._plugged = False
         self._seq = 0  # of the last setpoint accepted
+        self._good_until = clock.now()  # for which it was leased
         self._hand_at: datetime | None = None  # the last change by hand
         self._boost_knows: datetime | None = None  # the last one before the boost was commanded here
         self._news = asyncio.Event()
@@ -137,7 +138,7 @@ class EdgeBridge:
                 hook()
             await self._setpoint_refusals.refuse(error)
             return
-        self._seq = lease.seq
+        self._seq, self._good_until = lease.seq, lease.expires
         if self._held_boost is not None and self._held_boost[0] <= lease.at:
             self._held_boost = None
         self._put_lease(lease)
@@ -155,10 +156,22 @@ class EdgeBridge:
         skew_s = self._cloud.skew_s
         if not self._cloud.alive or skew_s is None:
             raise RefusedError("unheard", "the cloud's heartbeat is not heard, so the age is not known")
-        if lease.seq <= self._seq:
+        if lease.seq <= self._last_seq():
             raise RefusedError("order", f"seq {lease.seq} does not follow {self._seq}")
         check_setpoint(lease.setpoint, self._limits)
         return replace(lease, at=self._decided_at(lease, skew_s))
+
+    def _last_seq(self) -> int:
+        """Return the number that the next one must exceed.
+
+        One far ahead of our clock would shut the cloud out for good: be it that our clock was set back, or
+        that somebody else has spoken in the cloud's name. It counts for as long as its lease; what is older
+        than that is refused for its age.
+        """
+        now = self._clock.now()
+        if now >= self._good_until and (time_of(self._seq) - now).total_seconds() > AHEAD_S:
+            self._seq = 0
+        return self._seq
 
     def _decided_at(self, lease: Lease, skew_s: float) -> datetime:
         """Return when a setpoint was decided by the edge's clock.

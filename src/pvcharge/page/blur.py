@@ -7,12 +7,13 @@ from dataclasses import fields, is_dataclass
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, JsonValue, SecretStr
 
+from pvcharge.concealed import MASK, find_form, forms_of
 from pvcharge.config import Config, Device
-from pvcharge.log import MASK, scrub
+from pvcharge.log import scrub
 
 _SECRET_KEY = re.compile(
     r"password|secret|token|api_?key|authorization|hmac|hash|cookie|serial", re.IGNORECASE
@@ -34,7 +35,6 @@ _AT_HOME = re.compile(
     re.IGNORECASE,
 )
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-SHORTEST_ALONE = 6  # letters of a secret from which on it is found within words, too
 
 
 class Blur:
@@ -91,8 +91,7 @@ class Blur:
     def _learn(self, key: str, value: object) -> None:
         """Take in one value of the configuration."""
         if isinstance(value, SecretStr):
-            secret = value.get_secret_value()
-            self._secrets |= {secret, quote(secret, safe=""), quote_plus(secret)} - {""}
+            self._secrets |= forms_of(value.get_secret_value())
         elif _PERSON_KEY.search(key) and isinstance(value, str | int) and not isinstance(value, bool):
             self._name(str(value), key)
         elif _HOST_KEY.search(key) and isinstance(value, str):
@@ -118,9 +117,7 @@ class Blur:
         """Return what finds all that is known, the longest first."""
         words = {*self._secrets, *self._names, *self._places}
         parts = [
-            re.escape(word)
-            if word in self._secrets and len(word) >= SHORTEST_ALONE
-            else rf"(?<!\w){re.escape(word)}(?!\w)"
+            find_form(word) if word in self._secrets else rf"(?<!\w){re.escape(word)}(?!\w)"
             for word in sorted(words, key=len, reverse=True)
         ]
         return re.compile("|".join(parts) or r"(?!)", re.IGNORECASE)

@@ -23,6 +23,7 @@ from pvcharge.model import (
 from pvcharge.tasks.feed import Feed
 from pvcharge.tasks.queues import Inbox, Latest, first_of
 from pvcharge.tasks.retry import Retry
+from pvcharge.tasks.wear import Wear, WearLimits
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ REPEAT_S = (
     5.0  # a charger may be busy, or have a limit of its own, and so show another setpoint after a write
 )
 GRACE_S = 3.0  # for a controller that was held up as long as this task, or has yet to hear of a new link
+USUAL_WEAR = WearLimits.beyond(6, 6)
 LOCAL_GRACE_S = 10.0  # for one in this very process, which the supervisor starts again after a crash
 
 
@@ -72,6 +74,7 @@ class ChargerTask:
         feed: where the device's health is published.
         edge: the fallback.
         limits: the configured limits, which hold at the charger whatever a lease says.
+        most: how often it may be started and switched, whatever leases say.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class ChargerTask:
         feed: Feed,
         edge: EdgeSettings,
         limits: SetpointLimits,
+        most: WearLimits = USUAL_WEAR,
     ) -> None:
         self._charger = charger
         self._clock = clock
@@ -93,6 +97,7 @@ class ChargerTask:
         self._grace_s = LOCAL_GRACE_S if edge.on_silence is OnSilence.LOCAL else GRACE_S
         self._link = Retry(charger.name, clock, feed)
         self._writes = Retry(f"{charger.name} writes", clock, feed)
+        self._wear = Wear(charger.name, limits, most)
         self._status: Latest[ChargerStatus | None] = Latest(None)
         self._told: ChargerStatus | None = None
         self._held: Lease | None = None  # passed on last to a charger that holds leases itself
@@ -172,7 +177,7 @@ class ChargerTask:
             await self._pass_on()
             status, wanted = self._status.value, self._wanted()
             if status is not None and wanted is not None and status.setpoint != wanted:
-                await self._write(wanted)
+                await self._bring(status.setpoint, wanted)
             await first_of(self._leases.wait(), self._status.wait(), self._clock.sleep(LOOK_S))
 
     async def _pass_on(self) -> None:
@@ -215,9 +220,17 @@ class ChargerTask:
             return None
         return self._silence_setpoint if self._silent else self._limits.clamp(lease.setpoint)
 
-    async def _write(self, wanted: Setpoint) -> None:
-        if wanted == self._tried and self._clock.now() < self._not_before:
+    async def _bring(self, present: Setpoint | None, wanted: Setpoint) -> None:
+        """Write what is wanted, as far as the charger is not worn out by it."""
+        now = self._clock.now()
+        allowed = self._wear.spare(present, wanted, now)
+        if allowed == present or (allowed == self._tried and now < self._not_before):
             return
+        if allowed != self._tried:
+            self._wear.note(present, allowed, now)
+        await self._write(allowed)
+
+    async def _write(self, wanted: Setpoint) -> None:
         self._tried, pause_s = wanted, REPEAT_S
         try:
             with self._busy():

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -20,6 +20,10 @@ FILE = "orders.json"
 AHEAD = timedelta(seconds=2)  # that orders may seem to come from the future; clocks are not known better
 
 _Amps = Annotated[int, Field(ge=1, le=1000)]
+# Within this no conversion to another zone ends beyond the first or the last day of all.
+_Time = Annotated[
+    AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(3000, 1, 1, tzinfo=UTC))
+]
 
 
 class Orders(BaseModel):
@@ -28,11 +32,11 @@ class Orders(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     v: Literal[1] = 1
-    at: AwareDatetime
-    told_at: AwareDatetime  # the same as the cloud wrote it, by which a repeated message is known
+    at: _Time
+    told_at: _Time  # the same as the cloud wrote it, by which a repeated message is known
     control: ControlSettings
     mode: Mode
-    until: AwareDatetime | None = None  # of a boost
+    until: _Time | None = None  # of a boost
     mode_after: Mode  # a boost, which without an end of its own may be ended by the user
     min_current_a: _Amps
     max_current_a: _Amps
@@ -51,7 +55,8 @@ class Orders(BaseModel):
     def settings(self, own: ControlSettings) -> ControlSettings:
         """Return how to control here: as the cloud does, within what this house allows.
 
-        Phases and currents are those that both allow; if there are none, the house's.
+        Phases and currents are those that both allow; if there are none, the house's. So are minimum times,
+        starts and phase switches in an hour.
         """
         phases = tuple(number for number in own.phases if number in self.control.phases) or own.phases
         lowest_a = max(own.min_current_a, self.control.min_current_a)
@@ -59,7 +64,19 @@ class Orders(BaseModel):
         if lowest_a > highest_a:
             lowest_a, highest_a = own.min_current_a, own.max_current_a
         within = {"phases": phases, "min_current_a": lowest_a, "max_current_a": highest_a}
-        return self.control.model_copy(update=within)
+        return self.control.model_copy(update=within | self._gentlest(own))
+
+    def _gentlest(self, own: ControlSettings) -> dict[str, float | int]:
+        """Return the limits on wear of which each is the stricter of both: whoever orders may be anybody."""
+        theirs = self.control
+        return {
+            "min_on_s": max(own.min_on_s, theirs.min_on_s),
+            "min_off_s": max(own.min_off_s, theirs.min_off_s),
+            "max_starts_per_hour": min(own.max_starts_per_hour, theirs.max_starts_per_hour),
+            "max_phase_switches_per_hour": min(
+                own.max_phase_switches_per_hour, theirs.max_phase_switches_per_hour
+            ),
+        }
 
 
 class OrdersStore:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
+from pvcharge.concealed import conceal
 from pvcharge.drivers.base import AuthError, DriverError, PermanentError, TransientError
 
 LOGIN_HINT = "run: pvcharge login solaredge"
@@ -101,16 +102,18 @@ def problem(answer: Answer) -> str:
         return ""
     for key in ("detail", "error_description", "title", "error"):
         if isinstance(text := document.get(key), str):
-            return " ".join(_scrub(text, answer.secrets).split())[:_DETAIL_LENGTH]
+            return shown(" ".join(_scrub(text, answer.secrets).split())[:_DETAIL_LENGTH])
     return ""
 
 
+def shown(text: str) -> str:
+    """Return a foreign text fit for a log or a terminal: without control characters and halves of others."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def _scrub(text: str, secrets: tuple[str, ...]) -> str:
-    """Blacken secrets, also those within a URL."""
-    text = unquote(text)
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
+    """Blacken secrets, also those within a URL, and those that are written in another way."""
+    return conceal(unquote(conceal(text, secrets)), secrets)
 
 
 def refusal(answer: Answer, error: type[DriverError], advice: str) -> DriverError:
@@ -145,6 +148,6 @@ def _retry_after_s(answer: Answer) -> float:
 def _until_s(http_date: str, now: datetime) -> float:
     try:
         date = parsedate_to_datetime(http_date)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year of twenty digits
         return _UNKNOWN_RETRY_S
     return ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()

@@ -15,9 +15,10 @@ from urllib.parse import parse_qs, urlencode
 
 import structlog
 
+from pvcharge.concealed import hide
 from pvcharge.drivers.base import AuthError, PermanentError, TransientError
-from pvcharge.drivers.solaredge.answers import LOGIN_HINT, Answer, problem, refusal, understand
-from pvcharge.drivers.solaredge.fields import as_mapping, as_number, as_text, as_time
+from pvcharge.drivers.solaredge.answers import LOGIN_HINT, Answer, problem, refusal, shown, understand
+from pvcharge.drivers.solaredge.fields import as_mapping, as_number, as_text, as_time, unusable
 from pvcharge.drivers.solaredge.settings import SolarEdgeSettings
 from pvcharge.model import Clock
 from pvcharge.storage import read_json, write_json
@@ -28,6 +29,7 @@ SCOPES = "SITE_DATA DEVICE_DATA"
 ACCESS_MONTHS = 24  # the longest that SolarEdge grants
 _AHEAD = timedelta(seconds=60)
 _DEFAULT_LIFE_S = 7200.0
+_SHOWN = 60  # characters of what was pasted, in a message
 _TOKEN_REFUSALS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 PostToken = Callable[[Mapping[str, str]], Awaitable[Answer]]
@@ -41,6 +43,10 @@ class Tokens:
     refresh: str = field(repr=False)
     expires_at: datetime  # of the access token
 
+    def __post_init__(self) -> None:
+        """Have both masked in every log, whoever writes them there."""
+        hide((self.access, self.refresh))
+
     @classmethod
     def from_answer(cls, document: Any, now: datetime) -> "Tokens":
         """Read the token endpoint's answer.
@@ -51,9 +57,9 @@ class Tokens:
         answer = as_mapping(document, "the token answer")
         life_s = as_number(answer.get("expires_in"), "expires_in")
         return cls(
-            access=as_text(answer.get("access_token"), "access_token"),
-            refresh=as_text(answer.get("refresh_token"), "refresh_token"),
-            expires_at=now + timedelta(seconds=_DEFAULT_LIFE_S if life_s is None else life_s),
+            access=_token(answer, "access_token"),
+            refresh=_token(answer, "refresh_token"),
+            expires_at=now + timedelta(seconds=_DEFAULT_LIFE_S if life_s is None else max(0.0, life_s)),
         )
 
     @classmethod
@@ -64,8 +70,8 @@ class Tokens:
             TransientError: it is something else.
         """
         return cls(
-            access=as_text(document.get("access_token"), "access_token"),
-            refresh=as_text(document.get("refresh_token"), "refresh_token"),
+            access=_token(document, "access_token"),
+            refresh=_token(document, "refresh_token"),
             expires_at=as_time(document.get("expires_at"), "expires_at"),
         )
 
@@ -76,6 +82,18 @@ class Tokens:
             "refresh_token": self.refresh,
             "expires_at": self.expires_at.isoformat(),
         }
+
+
+def _token(document: Mapping[str, Any], key: str) -> str:
+    """Return a token that fits into a header; no other could be sent.
+
+    Raises:
+        TransientError: it is none.
+    """
+    token = as_text(document.get(key), key)
+    if not (token.isascii() and token.isprintable()):
+        raise unusable(f"{key} holds characters that no token can")
+    return token
 
 
 def authorize_url(settings: SolarEdgeSettings) -> str:
@@ -94,6 +112,10 @@ def authorize_url(settings: SolarEdgeSettings) -> str:
     return f"{settings.authorize_url}?{urlencode(query)}"
 
 
+def _short(pasted: str) -> str:
+    return shown(pasted[:_SHOWN])
+
+
 def extract_code(pasted: str, site_id: int) -> str:
     """Return the code from what was pasted: the code, or the whole address that the browser was sent to.
 
@@ -103,11 +125,11 @@ def extract_code(pasted: str, site_id: int) -> str:
     pasted = pasted.strip()
     query = {key: values[0] for key, values in parse_qs(pasted.partition("?")[2].partition("#")[0]).items()}
     if "error" in query:
-        raise AuthError(f"SolarEdge granted no access: {query['error']}")
+        raise AuthError(f"SolarEdge granted no access: {_short(query['error'])}")
     granted = query.get("site_id", str(site_id))
     if granted != str(site_id):
         raise AuthError(
-            f"access was granted to site {granted}, but the configuration says site_id = {site_id}"
+            f"access was granted to site {_short(granted)}, but the configuration says site_id = {site_id}"
         )
     code = query.get("code", "" if "://" in pasted else pasted)
     if not code or any(character.isspace() for character in code):

@@ -19,6 +19,14 @@ _LARGEST_FRAME = 2**20  # bytes; a full status has about 12,000
 T = TypeVar("T")
 
 
+class _Direct(connect):
+    """A connection to the address that was configured: a box sends nobody elsewhere."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Follow no redirect, lest whoever stands in for the box has us speak to any other host."""
+        return exc
+
+
 class Link:
     """A connection whose every failure is a `TransientError`, told to everybody who waits for news."""
 
@@ -37,7 +45,7 @@ class Link:
             TransientError: refused, unreachable, or no WebSocket there.
         """
         try:
-            socket = await connect(
+            socket = await _Direct(
                 url,
                 compression=None,
                 max_size=_LARGEST_FRAME,
@@ -106,6 +114,7 @@ class Link:
                 ) from error
             take(frame)
             self._publish()
+            await asyncio.sleep(0)  # or thousands that have come at once would be read before anybody's turn
 
     def _reader_ended(self, reader: asyncio.Task[None]) -> None:
         if not reader.cancelled():
