@@ -34,6 +34,7 @@ from pvcharge.web.watched import Watched
 from support.manual_clock import ManualClock
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
+LINGER_S = 15.0  # real seconds; only a test that fails takes so long
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -123,8 +124,9 @@ async def serving(rig: Rig) -> AsyncIterator[asyncio.Task[None]]:
         task.cancel()
         await asyncio.wait([task])
         await asyncio.sleep(0)
-    left = asyncio.all_tasks() - before
-    assert left <= {asyncio.current_task()}
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    # aiohttp goes on reading for ten seconds at most from a client that has gone with a body unsent.
+    assert not left or not (await asyncio.wait(left, timeout=LINGER_S))[1]
     if not task.cancelled():
         task.result()
 
