@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pvcharge.history.influx.server import _tls_context
 from pvcharge.mqtt.settings import MqttSettings
+from pvcharge.tls import client_context
 from shipped.compose import ROOT
 from shipped.containers import prepare
 from support.broker import make_certificates
@@ -56,7 +56,7 @@ def test_what_is_prepared_for_the_containers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [lambda ca: MqttSettings(host="broker.example", ca_file=ca).tls_context(), _tls_context],
+    [lambda ca: MqttSettings(host="broker.example", ca_file=ca).tls_context(), client_context],
     ids=["broker", "database"],
 )
 def test_one_that_says_less_is_trusted_too(

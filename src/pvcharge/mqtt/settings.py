@@ -1,11 +1,12 @@
 """The `[mqtt]` table: which broker, how it is trusted, and how we log in."""
 
 import ssl
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from pvcharge.tls import client_context, is_this_machine
 
 TLS_PORT = 8883
 PLAIN_PORT = 1883
@@ -59,7 +60,7 @@ class MqttSettings(BaseModel):
             raise ValueError("insecure is of use only with tls = false")
         if self.password and not self.username:
             raise ValueError("a password needs a username")
-        if self.password and not (self.tls or self.insecure or self._is_local):
+        if self.password and not (self.tls or self.insecure or is_this_machine(self.host)):
             raise ValueError(
                 f"the password would cross the network to {self.host} in the clear; "
                 "use tls = true, or insecure = true if you trust all of that network"
@@ -88,18 +89,7 @@ class MqttSettings(BaseModel):
         """
         if not self.tls:
             return None
-        context = ssl.create_default_context(cafile=self.ca_file)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self.ca_file:
-            # From Python 3.13 on a CA must say what its key is for; those made at home often do not.
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        context = client_context(self.ca_file)
         if self.cert_file:
             context.load_cert_chain(self.cert_file, self.key_file)
         return context
-
-    @property
-    def _is_local(self) -> bool:
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"

@@ -28,6 +28,8 @@ def test_the_registry_finds_the_driver() -> None:
         ({"api_key": "k", "apikey": "k"}, "Extra inputs"),
         ({"api_key": "k", "base_url": "ftp://example.org"}, "pattern"),
         ({"api_key": "k", "base_url": "https://user:pw@example.org"}, "pattern"),
+        ({"api_key": "k", "base_url": "http://192.0.2.1:8080"}, "in the clear; use https"),
+        ({"api_key": "k", "insecure": True}, "only with http"),
         ({"api_key": "k", "billing_day": 31}, "28"),
     ],
 )
@@ -43,6 +45,8 @@ def test_mistakes_are_named(table: dict[str, Any], words: str) -> None:
         ({"api_key": "k"}, False),
         ({"client_id": "a", "client_secret": "b"}, True),
         ({"api": "v1", "api_key": "k"}, False),
+        ({"api_key": "k", "base_url": "http://[::1]:8080"}, False),
+        ({"api_key": "k", "base_url": "http://192.0.2.1", "insecure": True}, False),
     ],
 )
 def test_complete_tables_pass(table: dict[str, Any], *, by_oauth: bool) -> None:

@@ -1,6 +1,7 @@
 """The `[[inverter]]` table of the SolarEdge cloud driver."""
 
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +13,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from pvcharge.tls import is_this_machine
 
 
 def _one_word(secret: SecretStr) -> SecretStr:
@@ -35,6 +38,7 @@ class SolarEdgeSettings(BaseModel):
         data: V2 only. "quarter" reads 15-minute means, which every tier has; "live" reads the power
             flow of the moment, which needs Business Pro or Enterprise.
         api_key: a V2 fleet key, or a V1 key. Without one, V2 logs in by OAuth as `client_id`.
+        insecure: whether key or login may cross the network to a `base_url` without TLS.
         has_battery: fetch the battery's power too: one more request each quarter.
         fetch_production: fetch the production too where no meter measures it: one more request each quarter.
         calls_per_month: V2 requests in a billing cycle.
@@ -52,6 +56,7 @@ class SolarEdgeSettings(BaseModel):
     data: Literal["quarter", "live"] = "quarter"
     base_url: Url = "https://monitoringapi.solaredge.com"
     authorize_url: Url = "https://connect.solaredge.com/authorize"
+    insecure: bool = False
     api_key: Secret | None = None
     client_id: str | None = None
     client_secret: Secret | None = None
@@ -81,6 +86,18 @@ class SolarEdgeSettings(BaseModel):
     @classmethod
     def _without_last_slash(cls, url: str) -> str:
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _keeps_its_secrets(self) -> Self:
+        parts = urlsplit(self.base_url)
+        if parts.scheme == "https" and self.insecure:
+            raise ValueError("insecure is of use only with http")
+        if not (parts.scheme == "https" or self.insecure or is_this_machine(parts.hostname or "")):
+            raise ValueError(
+                f"key or login would cross the network to {parts.hostname} in the clear; "
+                "use https in base_url, or insecure = true if you trust all of that network"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_credentials(self) -> Self:

@@ -8,7 +8,6 @@ import asyncio
 import gzip
 import os
 import re
-import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,7 +17,9 @@ from typing import Any
 
 import aiohttp
 
+from pvcharge.concealed import conceal
 from pvcharge.history.influx.settings import InfluxSettings
+from pvcharge.tls import client_context
 
 # A server's word that it has taken a batch but for so many points. Some 2.x say so with status 500; with
 # `dropped=0` 1.x says that it could not read some.
@@ -28,6 +29,8 @@ _BAD_TOKEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 _TAKEN = (HTTPStatus.CREATED, HTTPStatus.NO_CONTENT)
 _LONGEST_TEXT = 200
+LARGEST_ANSWER = 1_000_000  # bytes; those of the real ones have a few hundred at most
+_CHUNK = 65_536
 
 
 class WriteError(Exception):
@@ -94,7 +97,7 @@ class Server:
             hint = "pip install 'influxdb-client[async]'"
             raise WriteError(f"the package influxdb-client is missing: {hint}", refused=True) from error
         try:
-            tls = await asyncio.to_thread(ssl.create_default_context, cafile=self._settings.ca_file)
+            tls = await asyncio.to_thread(client_context, self._settings.ca_file)
         except OSError as error:
             raise WriteError(
                 f"certificates cannot be used ({error.strerror}); check ca_file in [influxdb]", refused=True
@@ -179,14 +182,14 @@ class Server:
         """Return a foreign text in one line, short and without our token."""
         text = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
         if self._token:
-            text = text.replace(self._token, "***")
+            text = conceal(text, (self._token,))
         return "".join(each if each.isprintable() else " " for each in text).strip()[:_LONGEST_TEXT]
 
     def _session(self, **settings: Any) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()
         trace.on_connection_create_end.append(self._note_connection)
         trace.on_request_end.append(self._note_answer)
-        return aiohttp.ClientSession(**settings | {"trace_configs": [trace]})
+        return aiohttp.ClientSession(**settings | {"trace_configs": [trace], "response_class": _Answer})
 
     async def _note_connection(self, *_: object) -> None:
         if not self._announced:
@@ -198,6 +201,27 @@ class Server:
         keeps = response.headers.get("Connection", "").lower()
         old = response.version is not None and response.version < aiohttp.HttpVersion11
         self._announced = keeps == "close" or (old and keeps != "keep-alive")
+
+
+class _Answer(aiohttp.ClientResponse):
+    """An answer of which no more is read than can be one: whoever talks for ever does not fill our memory."""
+
+    async def read(self) -> bytes:
+        """Return the body.
+
+        Raises:
+            aiohttp.ClientPayloadError: it is broken or too long.
+        """
+        body = bytearray()
+        try:
+            async for chunk in self.content.iter_chunked(_CHUNK):
+                body += chunk
+                if len(body) > LARGEST_ANSWER:
+                    raise aiohttp.ClientPayloadError(f"its answer has more than {LARGEST_ANSWER} bytes")  # noqa: TRY301 - caught to hang up, as any other
+        except BaseException:
+            self.close()
+            raise
+        return bytes(body)
 
 
 def _stranger(status: int) -> WriteError:

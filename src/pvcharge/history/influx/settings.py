@@ -1,11 +1,12 @@
 """The `[influxdb]` table: where measurements are sent, and how eagerly."""
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from pvcharge.tls import is_this_machine
 
 
 def _reachable(url: str) -> str:
@@ -62,9 +63,10 @@ class InfluxSettings(BaseModel):
             raise ValueError("ca_file is of use only with https")
         if self._tls and self.insecure:
             raise ValueError("insecure is of use only with http")
-        if self.token and not (self._tls or self.insecure or self._is_local):
+        host = urlsplit(self.url).hostname or ""
+        if self.token and not (self._tls or self.insecure or is_this_machine(host)):
             raise ValueError(
-                f"the token would cross the network to {urlsplit(self.url).hostname} in the clear; "
+                f"the token would cross the network to {host} in the clear; "
                 "use https, or insecure = true if you trust all of that network"
             )
         return self
@@ -72,11 +74,3 @@ class InfluxSettings(BaseModel):
     @property
     def _tls(self) -> bool:
         return urlsplit(self.url).scheme == "https"
-
-    @property
-    def _is_local(self) -> bool:
-        host = urlsplit(self.url).hostname or ""
-        try:
-            return ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
