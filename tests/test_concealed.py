@@ -63,3 +63,9 @@ def test_what_was_hidden_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert conceal_known("hidden-0-end") == "hidden-0-end"
     hide(["access", ""])
     assert conceal_known("no access") == "no access"
+
+
+@given(st.text(st.characters(exclude_characters="*"), min_size=6, max_size=20))
+def test_no_secret_is_too_odd(secret: str) -> None:
+    """Halves of characters, as JSON can hold them, or the environment."""
+    assert conceal(f"!{secret}!", [secret]) == f"!{MASK}!"

@@ -42,7 +42,10 @@ def conceal(text: str, secrets: Iterable[str]) -> str:
 
 def forms_of(secret: str) -> set[str]:
     """Return a secret as it is, as in a URL, in JSON, in Python, and as its bytes are dumped."""
-    raw = secret.encode(errors="surrogateescape")
+    try:
+        raw = secret.encode(errors="surrogateescape")  # as it came from the environment
+    except UnicodeEncodeError:
+        raw = secret.encode(errors="backslashreplace")
     plain = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]}
     in_url = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
     return {form for form in (*plain, *in_url, raw.hex(), *_in_base64(raw)) if form}

@@ -111,7 +111,7 @@ class _Environment(EnvSettingsSource):
         """Parse JSON, if it is any."""
         try:
             return super().decode_complex_value(field_name, field, value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
 
 
@@ -152,7 +152,7 @@ def load(path: Path) -> Config:
         ConfigError: with every problem found.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark before all text
     except FileNotFoundError:
         raise ConfigError([f"{path}: no such file; copy config.example.toml there and edit it"]) from None
     except OSError as error:
@@ -163,6 +163,10 @@ def load(path: Path) -> Config:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"{path}: no valid TOML: {error}"]) from None
+    except RecursionError:
+        raise ConfigError([f"{path}: too many brackets within brackets"]) from None
+    except ValueError:  # the only other one that the parser lets through
+        raise ConfigError([f"{path}: a number has thousands of digits"]) from None
     return build(tables, path, _Environment(_Overrides)())
 
 

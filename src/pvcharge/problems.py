@@ -16,6 +16,7 @@ from pvcharge.secret_files import SUFFIX, secret_names
 ENV_PREFIX = "PVCHARGE_"
 ENV_DELIMITER = "__"
 LIST_OF_TABLES = "inverter"
+LONGEST_KEY = 120  # characters of it that are told
 
 UNITS = {
     "a": "amperes",
@@ -84,7 +85,8 @@ class Problems:
     def add(self, location: Location, reason: str) -> None:
         """Note one problem."""
         variable = self.variable(location)
-        origin = f"environment: {variable}" if variable else f"{self._path}: {self._key(location)}"
+        key = _shown(variable or self._key(location))
+        origin = f"environment: {key}" if variable else f"{self._path}: {key}"
         self.lines.append(f"{origin}: {reason}")
 
     def add_errors(self, error: ValidationError, model: type[BaseModel], table: Location = ()) -> None:
@@ -146,6 +148,12 @@ class Problems:
         if near := get_close_matches(name, valid, n=1):
             return f"did you mean {near[0]}?"
         return f"valid here: {', '.join(valid)}"
+
+
+def _shown(key: str) -> str:
+    """Return a key that may be anybody's, or no key at all, fit for a line on a terminal."""
+    short = key if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}…"
+    return "".join(letter if letter.isprintable() else "?" for letter in short)
 
 
 def unit_of(key: str) -> str | None:

@@ -166,7 +166,7 @@ class Reader:
 
     def _rows(self, table: Table, first: int, last: int, limit: int = -1) -> Iterator[Entry]:
         rows = self._connection.execute(table.select, (first, last, limit))
-        return ((seq, table.from_row(*values)) for seq, *values in rows)
+        return ((seq, _event(table, seq, values)) for seq, *values in rows)
 
     def _cursor(self, name: str) -> int:
         return self._number("SELECT seq FROM cursors WHERE name = ?", name) or 0
@@ -179,6 +179,18 @@ class Reader:
     def _number(self, query: str, *parameters: object) -> int | None:
         row = self._connection.execute(query, parameters).fetchone()
         return None if row is None or row[0] is None else int(row[0])
+
+
+def _event(table: Table, seq: int, values: list[Any]) -> Event:
+    """Return what a row tells.
+
+    Raises:
+        sqlite3.DatabaseError: nothing that makes sense, as when others, or a bad disk, have written there.
+    """
+    try:
+        return table.from_row(*values)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise sqlite3.DatabaseError(f"event {seq} makes no sense ({type(error).__name__})") from error
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:

@@ -61,10 +61,26 @@ def _maybe_time(at_us: int | None) -> datetime | None:
     return None if at_us is None else from_us(at_us)
 
 
+def _text(it: str) -> str:
+    """Return a text that a file can hold: foreign ones may have halves of characters."""
+    return it if it.isascii() else it.encode(errors="backslashreplace").decode()
+
+
+def _maybe_text(it: str | None) -> str | None:
+    return None if it is None else _text(it)
+
+
+def _object(text: str) -> dict[str, Any]:
+    document = json.loads(text)
+    if not isinstance(document, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - of the text, not of its type
+    return document
+
+
 def _flow_row(it: PowerFlow) -> Row:
     times = to_us(it.start), to_us(it.end)
     powers = it.pv_w, it.grid_w, it.battery_w, it.load_w
-    return (*times, *powers, it.battery_soc_pct, it.source, it.rank, it.limited)
+    return (*times, *powers, it.battery_soc_pct, _text(it.source), it.rank, it.limited)
 
 
 def _flow(start_us: int, end_us: int, *rest: Any) -> PowerFlow:
@@ -84,7 +100,7 @@ def _status_row(it: ChargerStatus) -> Row:
         it.session_wh,
         it.total_wh,
         _maybe_us(it.changed_by_hand_at),
-        it.fault,
+        _maybe_text(it.fault),
     )
 
 
@@ -119,7 +135,7 @@ def _decision_row(it: Decision) -> Row:
     decided = to_us(it.at), it.setpoint.phases, it.setpoint.current_a, it.reason.value, it.mode.value
     ends = _maybe_us(it.waits_until), _maybe_us(it.boost_until)
     distrust = it.distrust and it.distrust.value
-    return (*decided, it.surplus_w, it.needed_w, it.reading_age_s, *ends, it.source, distrust)
+    return (*decided, it.surplus_w, it.needed_w, it.reading_age_s, *ends, _maybe_text(it.source), distrust)
 
 
 def _decision(at_us: int, phases: int, current_a: int, reason: str, mode: str, *rest: Any) -> Decision:
@@ -150,12 +166,13 @@ def _lease(number: int, at_us: int, duration_s: float, *rest: Any) -> Lease:
 
 
 def _health_row(it: DeviceHealth) -> Row:
-    return to_us(it.at), it.name, it.ok, to_us(it.since), it.error, json.dumps(dict(it.facts))
+    words = _maybe_text(it.error), json.dumps(dict(it.facts))
+    return (to_us(it.at), _text(it.name), it.ok, to_us(it.since), *words)
 
 
 def _health(at_us: int, name: str, ok: int, since_us: int, error: str | None, facts: str) -> DeviceHealth:
     return DeviceHealth(
-        name, from_us(at_us), ok=bool(ok), since=from_us(since_us), error=error, facts=json.loads(facts)
+        name, from_us(at_us), ok=bool(ok), since=from_us(since_us), error=error, facts=_object(facts)
     )
 
 
@@ -177,7 +194,7 @@ def _session(started_us: int, ended_us: int | None, *rest: Any) -> Session:
     energy_wh, solar_wh, cost, saved, charging_s, starts, phase_switches, pauses_s = rest
     times = from_us(started_us), _maybe_time(ended_us)
     figures = energy_wh, solar_wh, cost, saved, charging_s, starts, phase_switches
-    return Session(*times, *figures, json.loads(pauses_s))
+    return Session(*times, *figures, _object(pauses_s))
 
 
 class Table:

@@ -12,7 +12,15 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, TypeAdapt
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
-Time = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies before the first day or after the last one") from None
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 T = TypeVar("T")
@@ -41,7 +49,7 @@ class Saved(Generic[T]):
         """
         try:
             return self._adapter.validate_json(json.dumps(state))
-        except TypeError as error:
+        except (TypeError, RecursionError) as error:
             raise ValueError(f"saved state: {error}") from None
         except ValidationError as error:
             problem = error.errors(include_url=False, include_context=False, include_input=False)[0]

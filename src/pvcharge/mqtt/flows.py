@@ -13,6 +13,7 @@ from pvcharge.mqtt.peer import Peer, own_time
 from pvcharge.mqtt.topics import Namespace
 from pvcharge.mqtt.wire import RefusedError
 
+MOST_SOURCES = 64  # whose last readings are known; whoever may write here could make up any number of them
 AHEAD_S = 2.0  # that a reading may seem to come from the future; clocks are not known better
 
 
@@ -42,7 +43,7 @@ class FlowListener:
         self._clock = clock
         self._on_flow = on_flow
         self._refusals = Refusals(bus, namespace, topics.FLOW, clock)
-        self._newest: dict[str, datetime] = {}  # by source, the end of its last reading in the edge's time
+        self._newest: dict[str, datetime] = {}  # by source, the end of its last reading; the edge's time
         bus.listen(namespace.path(topics.FLOW), self._hear)
 
     async def _hear(self, message: Message) -> None:
@@ -55,7 +56,10 @@ class FlowListener:
         newest = self._newest.get(told.source)
         # One that lies in the future has been told before the edge's clock was set back.
         if newest is None or newest < told.end or self._ahead_s(newest) > AHEAD_S:
+            self._newest.pop(told.source, None)
             self._newest[told.source] = told.end
+            if len(self._newest) > MOST_SOURCES:
+                del self._newest[next(iter(self._newest))]
             await self._on_flow(flow)
 
     def _ahead_s(self, told: datetime) -> float:

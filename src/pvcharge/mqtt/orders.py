@@ -68,7 +68,12 @@ def decode_orders(payload: bytes) -> Orders:
     Raises:
         PayloadError: it is none.
     """
-    return Orders(**decode(_Orders, payload).values())
+    orders = Orders(**decode(_Orders, payload).values())
+    try:
+        json.dumps(orders.control, allow_nan=False)
+    except ValueError:
+        raise PayloadError("'control': holds a number that is not finite") from None
+    return orders
 
 
 class OrdersPublisher:

@@ -19,6 +19,8 @@ DAY = timedelta(days=1)
 MAX_STEP = timedelta(hours=1)  # slower records hold no surplus that could be followed
 MAX_ROWS = 4_000_000  # 231 days of 5 s: enough, and still fits into memory
 MAX_LINE = 10_000  # characters
+MAX_LINES = 2 * MAX_ROWS  # blank ones too: a few kB of a packed file can be millions of them
+SHOWN = 60  # characters of a cell in a message
 
 
 class TraceError(ValueError):
@@ -196,6 +198,8 @@ def _lines(handle: TextIO, path: Path) -> Iterator[str]:
     number = 0
     while line := handle.readline(MAX_LINE + 1):
         number += 1
+        if number > MAX_LINES:
+            raise TraceError(f"{path}: too large, more than {MAX_LINES} lines; cut it into shorter files")
         if len(line) > MAX_LINE:
             raise TraceError(f"{path}, line {number}: longer than {MAX_LINE} characters; this is no trace")
         yield line
@@ -203,9 +207,9 @@ def _lines(handle: TextIO, path: Path) -> Iterator[str]:
 
 def _column(name: str, names: list[str], where: str) -> int:
     if name not in names:
+        found = ", ".join(name if name.isprintable() else ascii(name) for name in names) or "none at all"
         raise TraceError(
-            f"{where}: no column {name} among {', '.join(names) or 'none at all'};"
-            f" give the column that holds it this name"
+            f"{where}: no column {name} among {found[: 10 * SHOWN]}; give the column that holds it this name"
         )
     return names.index(name)
 
@@ -215,7 +219,7 @@ def _time(text: str, where: str) -> datetime:
         at = datetime.fromisoformat(text)
         if at.tzinfo and at.year < MAXYEAR:
             return at.astimezone(UTC)
-    raise TraceError(f"{where}: timestamp {text!r}; write it in UTC, like 2026-06-01T12:00:00Z")
+    raise TraceError(f"{where}: timestamp {text[:SHOWN]!r}; write it in UTC, like 2026-06-01T12:00:00Z")
 
 
 def _power(text: str, name: str, where: str) -> float:
@@ -224,5 +228,5 @@ def _power(text: str, name: str, where: str) -> float:
     except ValueError:
         power_w = nan
     if not (isfinite(power_w) and power_w >= 0):
-        raise TraceError(f"{where}: {name} is {text!r}; write a number of watts, 0 or more")
+        raise TraceError(f"{where}: {name} is {text[:SHOWN]!r}; write a number of watts, 0 or more")
     return power_w

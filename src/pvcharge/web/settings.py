@@ -69,7 +69,7 @@ class WebSettings(BaseModel):
             return value
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
 
     @field_validator("hosts")

@@ -70,6 +70,7 @@ def test_the_servers_own_words(body: Any, words: str) -> None:
     assert len(str(caught.value)) < 300
 
 
+@pytest.mark.fault("solaredge", "429")
 @pytest.mark.parametrize(
     ("headers", "wait_s"),
     [

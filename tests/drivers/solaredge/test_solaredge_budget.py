@@ -136,6 +136,7 @@ def test_the_servers_word_counts_more(make: Make, hours: float) -> None:
     assert budget.left(again) == budget.limit
 
 
+@pytest.mark.fault("solaredge", "clock jump back")
 @pytest.mark.parametrize("make", [per_day(10, 0), per_cycle(50, 0)], ids=["day", "cycle"])
 def test_a_clock_that_was_wrong_blocks_nothing_for_ever(make: Make) -> None:
     """Requests and blocks noted in a far future do not count against the present for longer than a window."""

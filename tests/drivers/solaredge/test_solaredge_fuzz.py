@@ -6,6 +6,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,6 +75,7 @@ def spoilt(document: dict[str, Any]) -> st.SearchStrategy[Any]:
     return JSON | st.builds(replace, st.sampled_from(places(document)), JSON)
 
 
+@pytest.mark.fault("solaredge", "wrong type")
 @given(spoilt(FLOW))
 def test_power_flows(document: Any) -> None:
     """A power flow is read, or refused as a driver refuses."""
@@ -81,6 +83,7 @@ def test_power_flows(document: Any) -> None:
         parse_power_flow(document, at=AT, source="roof")
 
 
+@pytest.mark.fault("solaredge", "wrong type")
 @given(spoilt(METERS), st.none() | spoilt(STORAGE), st.none() | spoilt(PRODUCTION))
 def test_quarters(meters: Any, storage: Any, production: Any) -> None:
     """Series are read, or refused as a driver refuses; what is read is in order."""
@@ -89,6 +92,7 @@ def test_quarters(meters: Any, storage: Any, production: Any) -> None:
         assert [flow.start for flow in flows] == sorted({flow.start for flow in flows})
 
 
+@pytest.mark.fault("solaredge", "wrong type")
 @given(spoilt({"access_token": "a", "refresh_token": "r", "expires_in": 7200}))
 def test_tokens(document: Any) -> None:
     """The token endpoint's answer is read, or refused as a driver refuses."""
@@ -107,6 +111,7 @@ HEADERS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.fault("solaredge", "garbage")
 @given(
     st.integers(100, 599),
     HEADERS,

@@ -124,6 +124,27 @@ async def test_a_missing_quarter_is_asked_for_once_more(
     assert planned == [at("10:10:40"), at("10:22:10"), at("10:25:40")]
 
 
+@pytest.mark.fault("solaredge", "clock jump forth")
+async def test_a_cloud_whose_clock_is_ahead(inverter: Make, web: aioresponses) -> None:
+    """Quarters that have not ended yet are none; those that come when its clock is right again are read."""
+    roof = inverter()
+    web.get(METERS, payload=meters(at("10:30:00"), 1, 2, 3))
+    assert await roof.read() == ()
+    web.get(METERS, payload=meters(at("09:30:00"), 1, 2))
+    assert [flow.end for flow in await roof.read()] == [at("09:45:00"), at("10:00:00")]
+
+
+@pytest.mark.fault("solaredge", "clock jump back")
+@pytest.mark.fault("solaredge", "reorder")
+async def test_a_cloud_whose_clock_is_behind(inverter: Make, web: aioresponses) -> None:
+    """What it dates before the last reading is no new one, so that readings age as if it said nothing."""
+    roof = inverter()
+    web.get(METERS, payload=meters(at("09:45:00"), 1))
+    await roof.read()
+    web.get(METERS, payload=meters(at("08:30:00"), 1, 2, 3))
+    assert await roof.read() == ()
+
+
 async def test_the_battery_is_part_of_a_reading(inverter: Make, web: aioresponses) -> None:
     """With a battery its power comes with each quarter."""
     web.get(METERS, payload=meters(at("09:30:00"), 0, 0))
@@ -253,6 +274,15 @@ async def test_failures_wait_longer_each_time(inverter: Make, web: aioresponses)
     await roof.read()
     web.get(METERS, exception=aiohttp.ServerDisconnectedError())
     assert await wait_s(roof) == 60
+
+
+@pytest.mark.fault("solaredge", "429")
+@pytest.mark.parametrize("named", ["0", "-5", "Wed, 10 Jun 2026 09:00:00 GMT"])
+async def test_a_server_that_always_says_soon(inverter: Make, web: aioresponses, named: str) -> None:
+    """It is believed once; in a row the waits grow as for any failure, since each try costs a request."""
+    roof = inverter()
+    web.get(METERS, status=429, headers={"retry-after": named}, repeat=6)
+    assert [await wait_s(roof) for _ in range(6)] == [1, 120, 240, 480, 900, 900]
 
 
 async def wait_s(roof: SolarEdgeInverter) -> float | None:

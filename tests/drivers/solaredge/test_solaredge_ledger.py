@@ -1,9 +1,12 @@
 """The request counter on disk: it survives restarts, and no trouble with it stops the charging."""
 
+import asyncio
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +15,7 @@ from structlog.testing import capture_logs
 from pvcharge.drivers.base import PermanentError, TransientError
 from pvcharge.drivers.solaredge import SolarEdgeSettings, ledger
 from pvcharge.drivers.solaredge.ledger import Ledger
+from pvcharge.storage import write_json
 
 NOON = datetime(2026, 6, 10, 10, 0, tzinfo=UTC)
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -37,6 +41,7 @@ async def test_a_restart_forgets_nothing(opened: Open, api: str, limit: int) -> 
     assert second.budget.left(NOON) == limit - 4
 
 
+@pytest.mark.fault("solaredge", "kill -9")
 async def test_a_request_is_counted_before_it_is_sent(opened: Open, tmp_path: Path) -> None:
     """When `spend` returns, the count is on disk: a crash cannot overspend."""
     await opened().spend(NOON, urgent=False)
@@ -89,6 +94,7 @@ async def test_an_unreadable_counter_is_the_users_to_mend(
         await opened().spend(NOON, urgent=False)
 
 
+@pytest.mark.fault("solaredge", "full disk")
 async def test_a_full_disk_is_reported_once(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests go on, counted in memory; the log says so once."""
 
@@ -102,3 +108,34 @@ async def test_a_full_disk_is_reported_once(opened: Open, monkeypatch: pytest.Mo
             await book.spend(NOON, urgent=False)
     assert [entry["error"] for entry in logs] == ["No space left on device"]
     assert book.budget.left(NOON) == 1997
+
+
+async def test_a_disk_that_hangs_holds_up_no_request(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread waits for it, and one line says so; when it goes on, the count is written with the next."""
+    go_on, writes = threading.Event(), list[int]()
+
+    def hang(path: Path, document: Mapping[str, Any]) -> None:
+        writes.append(document["used"])
+        go_on.wait(10)
+        write_json(path, document)
+
+    monkeypatch.setattr(ledger, "write_json", hang)
+    monkeypatch.setattr(ledger, "PATIENCE_S", 0.02)
+    book = opened()
+    with capture_logs() as logs:
+        try:
+            for _ in range(3):
+                await book.spend(NOON, urgent=False)
+        finally:
+            go_on.set()
+        while not (tmp_path / "solaredge-4711-v2-budget.json").exists():  # noqa: ASYNC110 - a thread's doing
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr(ledger, "PATIENCE_S", 10.0)
+        await asyncio.sleep(0.01)
+        await book.spend(NOON, urgent=False)
+    assert writes == [1, 4]
+    assert [entry["error"] for entry in logs] == ["the disk hangs"]
+    await (other := opened()).spend(NOON, urgent=False)
+    assert other.budget.left(NOON) == 1995

@@ -204,6 +204,7 @@ async def test_one_renewal_at_a_time(logged_in: TokenKeeper, server: TokenServer
     assert len(server.bodies) == 2
 
 
+@pytest.mark.fault("solaredge", "kill -9")
 async def test_the_new_pair_is_on_disk_before_its_use(
     logged_in: TokenKeeper, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +237,7 @@ async def test_a_cancelled_read_loses_no_pair(
     assert stored(path)["refresh_token"] == "R2"
 
 
+@pytest.mark.fault("solaredge", "full disk")
 async def test_a_full_disk_costs_no_login(
     logged_in: TokenKeeper, monkeypatch: pytest.MonkeyPatch, time: SimpleNamespace
 ) -> None:
@@ -304,6 +306,7 @@ async def test_a_spoilt_token_file_asks_for_a_login(
         await keeper().access_token()
 
 
+@pytest.mark.fault("solaredge", "read-only")
 async def test_an_unreadable_token_file_is_named(
     keeper: Callable[[], TokenKeeper], monkeypatch: pytest.MonkeyPatch
 ) -> None:

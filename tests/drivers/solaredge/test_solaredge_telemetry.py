@@ -175,6 +175,7 @@ def test_nanoseconds_are_cut() -> None:
     assert parse(meters(M1={"importPower": values, "exportPower": values}))[0].start == START
 
 
+@pytest.mark.fault("solaredge", "DST")
 @pytest.mark.parametrize(
     ("first", "quarters", "local_hours"),
     [

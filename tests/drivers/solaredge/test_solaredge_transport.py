@@ -30,6 +30,7 @@ async def answering(inverter: Make) -> AsyncIterator[Callable[..., Any]]:
         await server.close()
 
 
+@pytest.mark.fault("solaredge", "huge answer")
 async def test_a_huge_answer_is_cut_off(answering: Callable[..., Any]) -> None:
     """An answer beyond one MiB is not read to its end."""
 

@@ -100,6 +100,7 @@ async def test_an_answer_between_time_outs(driver: Make) -> None:
     assert house.connections == 1
 
 
+@pytest.mark.fault("modbus", "drop mid-message")
 async def test_connection_lost_within_an_answer(driver: Make) -> None:
     """The part that came is no begin of what comes over the next connection."""
     async with Inverters({1: inverter(4000) | meter(1500)}) as house:
@@ -122,6 +123,7 @@ async def test_connection_lost_within_an_answer(driver: Make) -> None:
             await made.aclose()
 
 
+@pytest.mark.fault("modbus", "reorder")
 async def test_late_answer_is_not_taken_for_the_next(driver: Make) -> None:
     """What comes after its time-out belongs to nothing any more."""
     release = asyncio.Event()
@@ -151,6 +153,22 @@ async def test_late_answer_is_not_taken_for_the_next(driver: Make) -> None:
             await made.aclose()
 
 
+@pytest.mark.fault("modbus", "huge answer")
+async def test_answers_without_end(driver: Make) -> None:
+    """More answers to nothing than can have been late are not read until the time is over."""
+    strange = b"\x00\x00\x00\x00\x00\x03\x01\x83\x02"
+
+    async def flood(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not writer.is_closing():
+            writer.write(strange * 1000)
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with listening(flood) as seen:
+        with pytest.raises(TransientError, match="none of Modbus TCP"):
+            await driver(seen.port, request_timeout_s=5.0).read()
+
+
 async def test_connection_closed_by_the_inverter(driver: Make) -> None:
     """A connection that turns out as closed is made once more within the same read."""
     async with Inverters({1: inverter(4000) | meter(1500)}) as house, relay(house, 12) as seen:
@@ -161,6 +179,7 @@ async def test_connection_closed_by_the_inverter(driver: Make) -> None:
         assert seen.connections > 2
 
 
+@pytest.mark.fault("modbus", "refuse")
 async def test_connection_that_is_closed_again_and_again(driver: Make) -> None:
     """A server that closes whatever it accepts is not asked without end."""
 
@@ -215,6 +234,7 @@ async def test_idle_connection_is_closed_by_us(driver: Make, monkeypatch: pytest
             await made.aclose()
 
 
+@pytest.mark.fault("modbus", "garbage")
 @pytest.mark.parametrize(
     "answer",
     [

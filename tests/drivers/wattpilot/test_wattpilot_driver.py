@@ -126,6 +126,26 @@ async def test_garbage_is_counted_and_survived(box: Any, charger: WattpilotCharg
     assert charger.health()["ignored_frames"] == 3
 
 
+@pytest.mark.fault("wattpilot", "huge answer")
+async def test_a_box_that_talks_without_end(box: Any, charger: WattpilotCharger) -> None:
+    """Thousands of messages at once are read one by one, and everybody else has a turn after each."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    ticker = asyncio.create_task(others())
+    await box.say(*({"type": "deltaStatus", "status": {"wh": n}} for n in range(2000)))
+    before = turns
+    while (await charger.next_status()).session_wh != 1999:
+        pass
+    ticker.cancel()
+    assert turns - before > 1900
+
+
 async def test_dropped_link(box: Any, charger: WattpilotCharger) -> None:
     """Whoever waits hears of it, and whoever asks later, too."""
     waiting = asyncio.ensure_future(charger.next_status())

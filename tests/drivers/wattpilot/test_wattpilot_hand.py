@@ -68,6 +68,20 @@ def test_another_value_than_ours(reading: MakeReading) -> None:
     assert watch.changed_at == START
 
 
+@pytest.mark.fault("wattpilot", "reorder")
+def test_a_write_that_shows_after_the_next_was_sent(reading: MakeReading) -> None:
+    """A slow box may report both of our values after the second write: neither is anybody's hand."""
+    watch = HandWatch()
+    watch.see(reading(amp=10), START)
+    watch.wrote("amp", 6)
+    watch.wrote("amp", 16)
+    for amps in (10, 6, 16):
+        watch.see(reading(amp=amps), START)
+    assert watch.changed_at is None
+    watch.see(reading(amp=6), START)
+    assert watch.changed_at == START
+
+
 def test_refused_write_is_not_awaited(reading: MakeReading) -> None:
     """What the box refused to us and has now is from somebody else."""
     watch = HandWatch()

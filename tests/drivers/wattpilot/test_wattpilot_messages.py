@@ -112,12 +112,14 @@ def test_garbage_is_no_message(frame: str | bytes) -> None:
     assert parse(frame) is None
 
 
+@pytest.mark.fault("wattpilot", "garbage")
 @given(st.text() | st.binary())
 def test_any_frame_is_survived(frame: str | bytes) -> None:
     """No frame makes the parser raise."""
     assert parse(frame) is None
 
 
+@pytest.mark.fault("wattpilot", "wrong type")
 @given(
     st.sampled_from(KINDS),
     st.dictionaries(st.sampled_from([*FIELDS, "requestId", "success"]), json_values),

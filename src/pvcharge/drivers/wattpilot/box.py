@@ -7,7 +7,7 @@ from typing import Any
 from pvcharge.drivers.wattpilot.hand import HandWatch
 from pvcharge.drivers.wattpilot.plan import Write, plan
 from pvcharge.drivers.wattpilot.plug import PlugSense
-from pvcharge.drivers.wattpilot.reading import Reading, read
+from pvcharge.drivers.wattpilot.reading import KEYS, Reading, read
 from pvcharge.drivers.wattpilot.status import fault_of, setpoint_of
 from pvcharge.drivers.wattpilot.words import model_status_words
 from pvcharge.model import ChargerState, ChargerStatus, Setpoint
@@ -28,9 +28,9 @@ class Box:
         self._reading = read({})
 
     def merge(self, properties: Mapping[str, Any]) -> None:
-        """Take over what changed; a property that is not mentioned is as it was."""
-        if properties:
-            self._properties.update(properties)
+        """Take over what changed of what matters; a property that is not mentioned is as it was."""
+        if known := properties.keys() & KEYS:
+            self._properties.update({key: properties[key] for key in known})
             self._reading = read(self._properties)
 
     def status(self, now: datetime) -> ChargerStatus:

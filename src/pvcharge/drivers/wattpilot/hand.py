@@ -5,6 +5,7 @@ from datetime import datetime
 from pvcharge.drivers.wattpilot.codes import CONTROLS, FORCE, Car, Force
 from pvcharge.drivers.wattpilot.reading import Reading
 
+_MOST_AWAITED = 2  # a slow box may report what was written before after the next write was sent
 _PLUGGING_S = 10.0  # the box resets its force state within this time of an unplug or plug-in
 _NEW_SESSION_WH = 1.0  # the session's counter falls by more than noise only when a new session begins
 
@@ -22,7 +23,7 @@ class HandWatch:
     def __init__(self) -> None:
         self.changed_at: datetime | None = None
         self._known: dict[str, int] = {}
-        self._sent: dict[str, int] = {}
+        self._sent: dict[str, list[int]] = {key: [] for key in CONTROLS}
         self._reboots: int | None = None
         self._session_wh = 0.0
         self._was_away = False
@@ -30,11 +31,11 @@ class HandWatch:
 
     def wrote(self, key: str, value: int) -> None:
         """Expect this value, now or later."""
-        self._sent[key] = value
+        self._sent[key] = [*self._sent[key], value][-_MOST_AWAITED:]
 
     def refused(self, key: str) -> None:
         """Expect it no longer: the box said no."""
-        self._sent.pop(key, None)
+        del self._sent[key][-1:]
 
     def see(self, reading: Reading, now: datetime) -> None:
         """Take in the newest reading."""
@@ -46,8 +47,8 @@ class HandWatch:
                 continue
             changed = self._known.get(key, value) != value
             resets = key == FORCE and value == Force.NEUTRAL and replugged
-            if self._sent.get(key) == value:
-                del self._sent[key]
+            if value in self._sent[key]:
+                del self._sent[key][: self._sent[key].index(value) + 1]
             elif changed and not resets and not rebooted:
                 self.changed_at = now
             self._known[key] = value

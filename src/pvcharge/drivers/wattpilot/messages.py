@@ -148,7 +148,8 @@ def _text(content: dict[str, Any], key: str) -> str | None:
     value = content.get(key)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)  # a serial number or version that some firmware sends as a number
-    return value if isinstance(value, str) else None
+    # JSON can hold halves of characters, which no hash and no text can.
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else None
 
 
 def _properties(content: dict[str, Any]) -> dict[str, Any]:

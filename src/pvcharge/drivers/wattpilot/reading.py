@@ -15,11 +15,21 @@ _CABLE_AND_STATE_LIMITS = (
     "temperatureCurrentLimit",
     "unsymetryCurrentLimit",
 )
+# All that is ever looked at: a box that reported new names for ever would else fill the memory.
+KEYS = frozenset(
+    (
+        *CONTROLS,
+        *("car", "err", "modelStatus", "alw", "fsp", "nrg", "tpa", "wh", "eto", "psmd", "sumd", "rbc"),
+        *("mca", "ama", "cbl", "amt", "var", "cll", "isgo", "adi", "la1", "la3"),
+    )
+)
 _FLOWS_A = 1.0  # less than this is noise of the meter, not a phase in use
 _TOTAL_POWER = 11  # places in the list `nrg`
 _FIRST_CURRENT, _LAST_CURRENT = 4, 6
 _DEFAULT_PAUSE_MS = 10_000.0
 _PLAUSIBLE = 1e12
+MOST_A = 1000  # beyond this and the next a number is no measurement, of whatever box
+_MOST_W = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,6 @@ class Reading:
 
 def read(properties: Mapping[str, Any]) -> Reading:
     """Extract what matters. Never raises, whatever the values are."""
-    min_current_a = whole(properties.get("mca"))
     return Reading(
         controls={key: whole(properties.get(key)) for key in CONTROLS},
         car=whole(properties.get("car")),
@@ -63,7 +72,7 @@ def read(properties: Mapping[str, Any]) -> Reading:
         single_phase=flag(properties.get("fsp")),
         power_w=_power_w(properties),
         phase_currents_a=_phase_currents_a(properties),
-        min_current_a=min_current_a if min_current_a is not None and min_current_a > 0 else None,
+        min_current_a=_amps(properties.get("mca")),
         max_current_a=_max_current_a(properties),
         session_wh=_counter_wh(properties.get("wh")),
         total_wh=_counter_wh(properties.get("eto")),
@@ -92,35 +101,45 @@ def flag(value: Any) -> bool | None:
     return bool(result) if result in (0.0, 1.0) else None
 
 
-def _measured(properties: Mapping[str, Any], index: int) -> float | None:
+def _amps(value: Any) -> int | None:
+    """Return a limit of the current; 0 stands for "no such limit"."""
+    result = whole(value)
+    return result if result is not None and 0 < result <= MOST_A else None
+
+
+def _at_most(value: float | None, most: float) -> float | None:
+    return value if value is not None and value <= most else None
+
+
+def _measured(properties: Mapping[str, Any], index: int, most: float) -> float | None:
     values = properties.get("nrg")
-    return number(values[index]) if isinstance(values, list) and index < len(values) else None
+    return _at_most(number(values[index]), most) if isinstance(values, list) and index < len(values) else None
 
 
 def _power_w(properties: Mapping[str, Any]) -> float:
-    power_w = _measured(properties, _TOTAL_POWER)
+    power_w = _measured(properties, _TOTAL_POWER, _MOST_W)
     if power_w is None:
-        power_w = number(properties.get("tpa"))  # a mean of 30 s is better than nothing
+        power_w = _at_most(number(properties.get("tpa")), _MOST_W)  # a mean of 30 s is better than nothing
     return max(0.0, power_w or 0.0)
 
 
 def _phase_currents_a(properties: Mapping[str, Any]) -> tuple[float, ...]:
-    currents = (_measured(properties, index) for index in range(_FIRST_CURRENT, _LAST_CURRENT + 1))
+    currents = (_measured(properties, index, MOST_A) for index in range(_FIRST_CURRENT, _LAST_CURRENT + 1))
     return tuple(current for current in currents if current is not None and current > _FLOWS_A)
 
 
 def _max_current_a(properties: Mapping[str, Any]) -> int | None:
-    """Return the least of all limits that the box reports; 0 stands for "no such limit"."""
+    """Return the least of all limits that the box reports."""
     limits = [
         _MODEL_LIMITS_A.get(whole(properties.get("var")) or 0),
-        *(whole(properties.get(key)) for key in ("ama", "cbl", "amt")),
+        *(_amps(properties.get(key)) for key in ("ama", "cbl", "amt")),
     ]
     details = properties.get("cll")
     if isinstance(details, dict):
-        limits += [whole(details.get(key)) for key in _CABLE_AND_STATE_LIMITS]
+        limits += [_amps(details.get(key)) for key in _CABLE_AND_STATE_LIMITS]
     if flag(properties.get("isgo")) and flag(properties.get("adi")):  # other models say `adi` without meaning
-        limits += [whole(properties.get("la1")), whole(properties.get("la3"))]
-    return min((limit for limit in limits if limit is not None and limit > 0), default=None)
+        limits += [_amps(properties.get("la1")), _amps(properties.get("la3"))]
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _counter_wh(value: Any) -> float | None:

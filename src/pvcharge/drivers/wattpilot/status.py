@@ -11,7 +11,7 @@ from pvcharge.drivers.wattpilot.codes import (
     ModelStatus,
     PhaseMode,
 )
-from pvcharge.drivers.wattpilot.reading import Reading
+from pvcharge.drivers.wattpilot.reading import MOST_A, Reading
 from pvcharge.drivers.wattpilot.words import error_words, model_status_words
 from pvcharge.model import NO_CHARGE, SINGLE_PHASE, THREE_PHASE, ChargerState, Setpoint
 
@@ -64,6 +64,6 @@ def setpoint_of(reading: Reading) -> Setpoint | None:
         return NO_CHARGE
     obeys = force == Force.ON or (force == Force.NEUTRAL and reading.controls[LOGIC] == Logic.DEFAULT)
     current_a, phases = reading.controls[CURRENT], phases_of(reading)
-    if not obeys or phases is None or current_a is None or current_a <= 0:
+    if not obeys or phases is None or current_a is None or not 0 < current_a <= MOST_A:
         return None
     return Setpoint(phases, current_a)

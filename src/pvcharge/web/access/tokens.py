@@ -5,9 +5,9 @@ Besides these there is one for the programs on this machine that may read the da
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -23,6 +23,12 @@ USED_AFTER_S = 3600.0  # so often it is written down that a token is used
 _ID_BYTES = 8
 
 
+# Within this no conversion to another zone ends beyond the first or the last day of all.
+_Time = Annotated[
+    AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(3000, 1, 1, tzinfo=UTC))
+]
+
+
 class TooManyTokensError(Exception):
     """There are as many tokens as there may be."""
 
@@ -35,8 +41,8 @@ class Token(BaseModel):
     id: str = Field(pattern=r"^[0-9a-f]{16}$")
     name: str = Field(max_length=LONGEST_TOKEN_NAME)
     hash: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False)
-    created_at: AwareDatetime
-    last_used_at: AwareDatetime | None = None
+    created_at: _Time
+    last_used_at: _Time | None = None
 
 
 class Tokens:

@@ -1,0 +1,1 @@
+"""What is kept of fuzzing, tried each time; see fuzz/."""
