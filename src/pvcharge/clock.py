@@ -28,6 +28,11 @@ class SystemClock:
             return wall
         return steady
 
+    @property
+    def ahead_s(self) -> float:
+        """Seconds by which the wall clock has been set back behind us; only a new clock takes that over."""
+        return max(0.0, (self.now() - datetime.now(UTC)).total_seconds())
+
     async def sleep(self, seconds: float) -> None:
         """Sleep in real seconds."""
         await asyncio.sleep(max(0.0, seconds))

@@ -12,6 +12,8 @@ from threading import Timer
 import structlog
 
 from pvcharge.app import App
+from pvcharge.clock import SystemClock
+from pvcharge.model import Clock
 from pvcharge.reload import Reloader
 from pvcharge.status_line import StatusLine
 from pvcharge.tasks.notify import Notifier
@@ -22,6 +24,14 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Real seconds from the signal to the end, come what may. What the tasks have to finish takes 4.5 s at most;
 # longer takes only a thread that waits for a disk, and nothing can interrupt that.
 STOP_S = 4.6
+# A wall clock that is set back by so much is not followed, see `SystemClock`: what an inverter's cloud tells
+# would look old for ever, and stand under wrong times. A new process begins with the right one.
+SET_BACK_S = 300.0
+LOOK_AT_CLOCK_S = 30.0
+
+
+class ClockSetBackError(Exception):
+    """The system's clock was set back by minutes or more; the process has to begin anew."""
 
 
 class HangUps:
@@ -62,13 +72,14 @@ async def serve(
     From the first signal on the process ends within `STOP_S`, with exit code 0, whatever hangs.
 
     Raises:
-        BaseExceptionGroup: a fault ended it.
+        BaseExceptionGroup: a fault ended it, or a clock that was set back.
     """
     loop, hung_up, hang_ups = asyncio.get_running_loop(), asyncio.Event(), hang_ups or HangUps()
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(app.run(), name="daemon"),
             group.create_task(_attend(app, notifier, reloader, hung_up), name="service"),
+            group.create_task(_watch_clock(app.clock), name="clock"),
         ]
 
         def stop() -> None:
@@ -94,6 +105,23 @@ async def serve(
         loop.add_signal_handler(signal.SIGHUP, hang_up)
         if hang_ups.take_early():
             hang_up()
+
+
+async def _watch_clock(clock: Clock) -> None:
+    """End the process when the wall clock has been behind for two looks; one may be a slip.
+
+    Raises:
+        ClockSetBackError: it has.
+    """
+    if not isinstance(clock, SystemClock):
+        return
+    behind = False
+    while True:
+        await asyncio.sleep(LOOK_AT_CLOCK_S)
+        before, behind = behind, clock.ahead_s > SET_BACK_S
+        if before and behind:
+            log.warning("the system's clock was set back; beginning anew", by_s=round(clock.ahead_s))
+            raise ClockSetBackError("the system's clock was set back; a new start begins with the right time")
 
 
 async def _attend(app: App, notifier: Notifier, reloader: Reloader | None, hung_up: asyncio.Event) -> None:

@@ -10,6 +10,22 @@ from structlog.testing import capture_logs
 from faults.home import Home
 
 MakeHome = Callable[..., Home]
+RECOVERY = "recovery"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how long recoveries took, in seconds of the house, where they were measured."""
+    taken = [
+        (report.nodeid.rpartition("/")[2], *value)
+        for report in terminalreporter.getreports("")  # of setups and teardowns that went well
+        if report.when == "teardown"
+        for name, value in report.user_properties
+        if name == RECOVERY
+    ]
+    if taken:
+        terminalreporter.section("recovered within")
+    for test, device, recovery_s in taken:
+        terminalreporter.write_line(f"{recovery_s:6} s  {device:18} {test}")
 
 
 class Logs:
@@ -44,7 +60,9 @@ def logs() -> Iterator[Logs]:
 
 
 @pytest.fixture
-def make_home(tmp_path: Path, logs: Logs) -> Iterator[MakeHome]:
+def make_home(
+    tmp_path: Path, logs: Logs, record_property: Callable[[str, object], None]
+) -> Iterator[MakeHome]:
     """Return a maker of houses; what was written to their boxes, and that nothing crashed, is checked."""
     homes = []
 
@@ -56,6 +74,8 @@ def make_home(tmp_path: Path, logs: Logs) -> Iterator[MakeHome]:
     assert logs.crashes == []
     for home in homes:
         home.check_writes()
+        for device, recovery_s in home.recoveries:
+            record_property(RECOVERY, (device, round(recovery_s)))
 
 
 @pytest.fixture

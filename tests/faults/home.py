@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import aiohttp
 
+from faults.relay import Relay
 from pvcharge import config
 from pvcharge.app import App, make_context
 from pvcharge.clock import FastClock
@@ -31,6 +32,7 @@ from pvcharge.sim.solaredge.limits import SolarEdgeLimits
 from pvcharge.sim.solaredge_modbus import ModbusServer
 from pvcharge.sim.wattpilot import WattpilotBox, WattpilotServer
 from pvcharge.tasks.feed import Event
+from support.broker import HOST
 from tasks.fakes import RecordingFeed
 
 SITE_ID, API_KEY, CLIENT_ID, CLIENT_SECRET = 4711, "SITEKEY123", "our-app", "our-app-secret"
@@ -39,7 +41,7 @@ PAST_S = 3600.0
 STEP_S = 5.0
 LATE_MORNING = datetime(2026, 6, 15, 9, tzinfo=UTC)
 RHYTHM = 5  # readings
-MODBUS_TIMEOUT_S = 0.1  # real seconds
+MODBUS_TIMEOUT_S = 0.25  # real seconds
 PATIENCE_S = 15.0  # real seconds; only a test that fails takes so long
 
 E = TypeVar("E", bound=Event)
@@ -94,7 +96,12 @@ class Home:
         charger: keys of the `[charger]` table besides the usual ones.
         api: which API of the cloud is read.
         modbus: whether the inverter is read in the house, too.
+        wired: the driver between which and its device there is a wire that a test can spoil.
         speed: of the clock.
+
+    Attributes:
+        wire: that wire, as soon as the house is running.
+        recoveries: of which device, and how many seconds of the house they took.
     """
 
     def __init__(
@@ -105,6 +112,7 @@ class Home:
         charger: dict[str, Any] | None = None,
         api: Literal["v1", "v2"] = "v2",
         modbus: bool = False,
+        wired: Literal["solaredge", "solaredge_modbus", "wattpilot"] | None = None,
         speed: float = 600.0,
     ) -> None:
         self.clock: Clock = FastClock(LATE_MORNING, speed)
@@ -129,6 +137,9 @@ class Home:
         self._state_dir = state_dir
         self._api = api
         self._inverter, self._charger = inverter or {}, charger or {}
+        self._wired = wired
+        self.wire: Relay
+        self.recoveries: list[tuple[str, float]] = []
         self.app: App
 
     @asynccontextmanager
@@ -139,6 +150,9 @@ class Home:
                 if server is not None:
                     await server.start()
                     stack.push_async_callback(server.aclose)
+            if self._wired:
+                self.wire = Relay(self._device_port(self._wired))
+                await stack.enter_async_context(self.wire.running())
             self.box.plug(self.car)
             self.app = App(config.build(self.tables(), Path("home")), self.clock)
             self.app.feed = self.feed
@@ -161,7 +175,7 @@ class Home:
             "driver": "solaredge",
             "api": self._api,
             "site_id": SITE_ID,
-            "base_url": self.cloud.base_url,
+            "base_url": f"http://{HOST}:{self._port('solaredge')}",
             "authorize_url": f"{self.cloud.base_url}/authorize",
             "api_key": API_KEY,
             "calls_per_month": 1_000_000,
@@ -171,14 +185,14 @@ class Home:
             inverter["data"] = "live"
         charger = {
             "driver": "wattpilot",
-            "host": self.server.host,
-            "port": self.server.port,
+            "host": HOST,
+            "port": self._port("wattpilot"),
             "password": PASSWORD,
         }
         inverter |= self._inverter
         inverters = [{key: value for key, value in inverter.items() if value is not None}]
         if self.modbus is not None:
-            inverters.insert(0, self._modbus_table(self.modbus))
+            inverters.insert(0, self._modbus_table())
         return {
             "state_dir": str(self._state_dir),
             "site": {"name": "home", "latitude": 48.2, "longitude": 16.4, "timezone": "Europe/Vienna"},
@@ -186,14 +200,25 @@ class Home:
             "charger": charger | self._charger,
         }
 
-    @staticmethod
-    def _modbus_table(server: ModbusServer) -> dict[str, Any]:
+    def _modbus_table(self) -> dict[str, Any]:
         return {
             "driver": "solaredge_modbus",
-            "host": server.host,
-            "port": server.port,
+            "host": HOST,
+            "port": self._port("solaredge_modbus"),
             "request_timeout_s": MODBUS_TIMEOUT_S,
         }
+
+    def _port(self, driver: str) -> int:
+        """Return the port at which a driver finds its device."""
+        return self.wire.port if driver == self._wired else self._device_port(driver)
+
+    def _device_port(self, driver: str) -> int:
+        if driver == "wattpilot":
+            return self.server.port
+        if driver == "solaredge":
+            return int(self.cloud.base_url.rpartition(":")[2])
+        assert self.modbus is not None
+        return self.modbus.port
 
     async def log_in(self) -> None:
         """Do what `pvcharge login solaredge` does, by any browser."""
@@ -236,6 +261,18 @@ class Home:
         """Wait for some more readings."""
         expected = self.readings + times
         await self.until(lambda: self.readings >= expected)
+
+    async def recovers(self, device: str, tries: int = 1) -> None:
+        """Wait until a device is well again whose fault is over.
+
+        Args:
+            device: its configured name.
+            tries: how many may yet fail, such as one that was under way.
+        """
+        mended, failed = self.clock.now(), self.failures(device)
+        await self.until(lambda: self.ok(device))
+        assert self.failures(device) - failed <= tries
+        self.recoveries.append((device, (self.clock.now() - mended).total_seconds()))
 
     async def wait(self, seconds: float) -> None:
         """Let time pass in the house."""

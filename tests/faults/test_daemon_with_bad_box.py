@@ -25,7 +25,7 @@ def _short_real_times(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def home(make_home: MakeHome) -> AsyncIterator[Home]:
     """Run a house whose car follows the surplus already; a link counts as dead soon."""
-    async with make_home(speed=SPEED, charger={"silence_s": 0.3}).running() as home:
+    async with make_home(speed=SPEED, charger={"silence_s": 0.6}).running() as home:
         await home.charges_by_surplus()
         yield home
 
@@ -40,6 +40,7 @@ async def _obeys(home: Home) -> None:
     await home.until(lambda: home.box.properties["frc"] == 0)
 
 
+@pytest.mark.fault("wattpilot", "drop mid-message")
 async def test_dropped_link_comes_back(home: Home, logs: Logs) -> None:
     """Again and again: one line for the loss, one for the recovery, and nothing is written for it."""
     for _ in range(2):
@@ -52,18 +53,21 @@ async def test_dropped_link_comes_back(home: Home, logs: Logs) -> None:
     await _obeys(home)
 
 
+@pytest.mark.fault("wattpilot", "hang")
+@pytest.mark.fault("wattpilot", "SIGSTOP 5 min")
 async def test_frozen_box_is_noticed(home: Home, logs: Logs) -> None:
     """An open socket is no living box; readings go on meanwhile."""
     home.server.faults.freeze = True
     await home.until(lambda: home.failures(DEVICE) >= 2)
     await home.reads(1)
     home.server.faults.freeze = False
-    await home.until(lambda: home.ok(DEVICE))
+    await home.recovers(DEVICE)
     (line,) = logs.loud("device failed", DEVICE)
     assert "silent for" in line
     await _obeys(home)
 
 
+@pytest.mark.fault("wattpilot", "refuse")
 async def test_box_that_refuses_connections_is_not_stormed(home: Home, logs: Logs) -> None:
     """Tries come further and further apart; after some minutes without it, the box counts as unheard."""
     home.server.faults.refuse = True
@@ -74,11 +78,12 @@ async def test_box_that_refuses_connections_is_not_stormed(home: Home, logs: Log
     minutes = (home.clock.now() - began).total_seconds() / 60
     assert home.failures(DEVICE) <= 15 + 5 * minutes
     home.server.faults.refuse = False
-    await home.until(lambda: home.ok(DEVICE))
+    await home.recovers(DEVICE)
     assert len(logs.loud("device failed", DEVICE)) == 1
     await home.charges_by_surplus()
 
 
+@pytest.mark.fault("wattpilot", "4xx")
 async def test_wrong_password_is_not_tried_often(make_home: MakeHome, logs: Logs) -> None:
     """One try, one line, no secret in it; readings come all the same."""
     async with make_home(speed=SPEED, charger={"password": "not-the-password"}).running() as home:
@@ -92,6 +97,7 @@ async def test_wrong_password_is_not_tried_often(make_home: MakeHome, logs: Logs
     assert not logs.hold("not-the-password")
 
 
+@pytest.mark.fault("wattpilot", "garbage")
 async def test_garbage_in_between_is_ignored(home: Home, logs: Logs) -> None:
     """Strange frames neither end the link nor hide what is between them."""
     home.server.faults.garbage = True
@@ -102,6 +108,7 @@ async def test_garbage_in_between_is_ignored(home: Home, logs: Logs) -> None:
     assert logs.loud("device failed", DEVICE) == []
 
 
+@pytest.mark.fault("wattpilot", "5xx")
 @pytest.mark.parametrize(
     ("knob", "value", "words"),
     [("reject_every", 1, "refused"), ("ignore_writes", True, "did not take it")],
@@ -123,6 +130,8 @@ async def test_writes_that_fail_are_reported_and_repeated(
     assert len(logs.loud("device recovered", WRITES)) == 1
 
 
+@pytest.mark.fault("wattpilot", "duplicate")
+@pytest.mark.fault("wattpilot", "reorder")
 async def test_repeated_and_late_answers_confuse_nobody(home: Home) -> None:
     """Answers that come twice, or after the next one, confirm only what was asked."""
     home.server.faults.duplicate_responses = home.server.faults.late_responses = True
@@ -130,6 +139,7 @@ async def test_repeated_and_late_answers_confuse_nobody(home: Home) -> None:
     assert home.failures(DEVICE) == 0
 
 
+@pytest.mark.fault("wattpilot", "wrong type")
 @pytest.mark.parametrize(
     ("missing", "retyped"),
     [
@@ -150,6 +160,7 @@ async def test_other_firmware_is_understood(
     assert len(logs.loud("device failed", DEVICE)) == 1
 
 
+@pytest.mark.fault("wattpilot", "kill -9")
 async def test_reboot_is_survived_and_not_taken_for_a_hand(home: Home, logs: Logs) -> None:
     """The box forgets that it was told not to charge; the daemon says it again."""
     home.command(Mode.OFF)

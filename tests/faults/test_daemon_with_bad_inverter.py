@@ -38,14 +38,21 @@ def phases(home: Home, since: int) -> set[int]:
 @pytest.mark.parametrize(
     ("knob", "value", "words"),
     [
-        ("refuse", True, "closes each connection"),
-        ("hang", True, "no answer"),
-        ("drop", True, "closes each connection"),
-        ("garbage", True, "127.0.0.1"),
-        ("wrong_transaction", True, "127.0.0.1"),
-        ("wrong_unit", True, "127.0.0.1"),
-        ("exception_code", 4, "failed to read"),
-        ("exception_code", 6, "busy"),
+        pytest.param("refuse", True, "closes each connection", marks=pytest.mark.fault("modbus", "refuse")),
+        pytest.param("hang", True, "no answer", marks=pytest.mark.fault("modbus", "hang")),
+        pytest.param(
+            "drop", True, "closes each connection", marks=pytest.mark.fault("modbus", "drop mid-message")
+        ),
+        pytest.param("garbage", True, "127.0.0.1", marks=pytest.mark.fault("modbus", "garbage")),
+        pytest.param(
+            "wrong_transaction",
+            True,
+            "127.0.0.1",
+            marks=[pytest.mark.fault("modbus", "reorder"), pytest.mark.fault("modbus", "duplicate")],
+        ),
+        pytest.param("wrong_unit", True, "127.0.0.1", marks=pytest.mark.fault("modbus", "wrong type")),
+        pytest.param("exception_code", 4, "failed to read", marks=pytest.mark.fault("modbus", "5xx")),
+        pytest.param("exception_code", 6, "busy", marks=pytest.mark.fault("modbus", "429")),
     ],
 )
 async def test_inverter_fails_and_comes_back(
@@ -57,6 +64,7 @@ async def test_inverter_fails_and_comes_back(
     await home.until(lambda: home.source == CLOUD and home.failures(LOCAL) > failed)
     assert home.failures(LOCAL) - failed <= 40
     setattr(knobs(home), knob, getattr(ModbusFaults(), knob))
+    await home.recovers(LOCAL)
     await home.until(lambda: home.source == LOCAL)
     await home.charges_by_surplus()
     assert phases(home, began) == {3}
@@ -65,6 +73,7 @@ async def test_inverter_fails_and_comes_back(
     assert len(logs.loud("device recovered", LOCAL)) == 1
 
 
+@pytest.mark.fault("modbus", "kill -9")
 async def test_inverter_that_restarts_is_found_again(home: Home, logs: Logs) -> None:
     """Nobody listens for a while."""
     assert home.modbus is not None
@@ -72,12 +81,15 @@ async def test_inverter_that_restarts_is_found_again(home: Home, logs: Logs) -> 
     await home.modbus.aclose()
     await home.until(lambda: home.source == CLOUD and not home.ok(LOCAL))
     await home.modbus.start()
+    await home.recovers(LOCAL)
     await home.until(lambda: home.source == LOCAL)
     assert phases(home, began) == {3}
     (line,) = logs.loud("device failed", LOCAL)
     assert "refused" in line
 
 
+@pytest.mark.fault("modbus", "duplicate")
+@pytest.mark.fault("modbus", "SIGSTOP 5 min")
 async def test_frozen_inverter_is_not_taken_for_a_live_one(home: Home, logs: Logs) -> None:
     """It answers as ever, and always the same."""
     knobs(home).frozen_at = home.clock.now()

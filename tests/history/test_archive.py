@@ -100,6 +100,7 @@ async def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None
             assert await count(archive) == stored + 1
 
 
+@pytest.mark.fault("disk", "read-only")
 async def test_a_disk_that_turns_read_only_is_told_of(tmp_path: Path) -> None:
     """As one does that is worn out; what was stored can still be read."""
     with small_disk(tmp_path / "disk") as disk:
@@ -129,6 +130,7 @@ def spoil(path: Path, offset: int) -> None:
 
 
 @pytest.mark.parametrize("offset", [0, 4096])
+@pytest.mark.fault("disk", "garbage")
 async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, offset: int) -> None:
     """Be it damaged from its header on or behind it; it is kept as it is for whoever can mend it."""
     path = tmp_path / "history.db"

@@ -75,8 +75,12 @@ async def break_off(_: Request) -> web.Response:
         (always(200, "<html>Welcome</html>"), "HTTP 200, as no InfluxDB does"),
         (always(301, Location="http://elsewhere.test/"), "HTTP 301, as no InfluxDB does"),
         (always(405), "HTTP 405, as no InfluxDB does"),
+        (always(410), "HTTP 410, as no InfluxDB does"),
     ],
 )
+@pytest.mark.fault("influxdb", "4xx")
+@pytest.mark.fault("influxdb", "410")
+@pytest.mark.fault("influxdb", "expired token")
 async def test_a_refusal_is_loud_and_held(
     tmp_path: Path, influx: Influx, logs: Logs, answer: Answer, words: str
 ) -> None:
@@ -105,6 +109,9 @@ async def test_a_refusal_is_loud_and_held(
         (break_off, "Server disconnected"),
     ],
 )
+@pytest.mark.fault("influxdb", "5xx")
+@pytest.mark.fault("influxdb", "429")
+@pytest.mark.fault("influxdb", "wrong type")
 async def test_a_failure_is_said_once_and_tried_again(
     tmp_path: Path, influx: Influx, logs: Logs, answer: Answer, words: str
 ) -> None:
@@ -161,6 +168,8 @@ async def talker(words: bytes) -> AsyncIterator[str]:
         (b"HTTP/1.1 500 Oops\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", "decode"),
     ],
 )
+@pytest.mark.fault("influxdb", "garbage")
+@pytest.mark.fault("influxdb", "drop mid-message")
 async def test_nonsense_is_a_failure_too(tmp_path: Path, words: bytes, complaint: str) -> None:
     """Whatever listens there, it cannot end the daemon."""
     async with talker(words) as url, writing(tmp_path, url, flow(0)) as rig:
@@ -175,10 +184,11 @@ async def test_plain_server_where_tls_is_expected_is_a_failure(tmp_path: Path, i
 
 
 @pytest.mark.parametrize(("status", "form"), [(429, "seconds"), (503, "date")])
+@pytest.mark.fault("influxdb", "429")
 async def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(
     tmp_path: Path, influx: Influx, status: int, form: str
 ) -> None:
-    """`Retry-After` comes in seconds or as a date, which has whole seconds only."""
+    """Be it told by `Retry-After` in seconds or as a date, which has whole seconds only."""
 
     async def be_busy_once(_: Request) -> web.Response:
         influx.answer = influx.take

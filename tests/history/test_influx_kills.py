@@ -8,6 +8,8 @@ from asyncio.subprocess import Process
 from contextlib import closing, suppress
 from pathlib import Path
 
+import pytest
+
 from history import influx_process
 from history.influx_process import AT_ONCE, CHARGER, FILE, SITE, STOP
 from pvcharge.history.influx.points import Lines
@@ -48,6 +50,7 @@ def lines_of(folder: Path) -> list[str]:
         reader.close()
 
 
+@pytest.mark.fault("influxdb", "kill -9")
 async def test_server_has_once_what_the_store_holds(tmp_path: Path) -> None:
     """Neither what a killed server forgets nor what a killed daemon sends again makes a difference."""
     chance = random.Random()  # noqa: S311 - no secret

@@ -133,8 +133,9 @@ async def test_a_server_that_takes_no_point_at_all_costs_none(
     assert [each["log_level"] for each in logs if each["log_level"] != "debug"] == ["error", "info"]
 
 
+@pytest.mark.fault("influxdb", "4xx")
 async def test_a_batch_that_is_too_large_is_sent_in_parts(tmp_path: Path, influx: Influx) -> None:
-    """As a proxy before the server wants it; in order, and nothing is dropped."""
+    """As a proxy before the server wants it (413); in order, and nothing is dropped."""
 
     async def answer(request: Request) -> web.Response:
         if len(request.lines) > 16:

@@ -99,8 +99,9 @@ async def test_two_changes_within_a_second_are_two_points(tmp_path: Path, victor
     assert len(await victoria.samples("control_setpoint_a")) == 2
 
 
+@pytest.mark.fault("influxdb", "duplicate")
 async def test_what_is_sent_twice_is_there_once(tmp_path: Path, victoria: Victoria) -> None:
-    """As after each crash of ours."""
+    """What is sent twice, as after each crash of ours, is there once."""
     for number in range(3):
         async with writing(tmp_path, victoria.url, flow(number), settle_s=60.0) as rig:
             await rig.until_sent()
@@ -133,6 +134,7 @@ async def test_a_restart_in_good_order_costs_nothing(tmp_path: Path, victoria: V
         await assert_complete(victoria, rig)
 
 
+@pytest.mark.fault("influxdb", "hang")
 async def test_a_server_that_hangs_costs_nothing(tmp_path: Path, victoria: Victoria) -> None:
     """It may take a batch although nobody waits for its answer any more."""
     async with writing(tmp_path, victoria.url, *map(flow, range(50)), timeout_s=0.3, settle_s=60.0) as rig:

@@ -189,6 +189,7 @@ async def test_a_broken_disk_is_told_loudly_once_and_its_recovery(rig: Rig) -> N
     assert rig.health()[-1] == (True, None)
 
 
+@pytest.mark.fault("disk", "hang")
 async def test_memory_is_bounded(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest give way, and are counted; energies are not lost."""
     monkeypatch.setattr(module, "MOST_WAITING", 100)

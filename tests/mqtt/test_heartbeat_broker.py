@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from mqtt.far_ends import running as running_task
 from mqtt.links import make_link, running, until
 from pvcharge.clock import SystemClock
@@ -36,6 +38,7 @@ async def test_alive_over_a_broker(tmp_path: Path) -> None:
     assert await lives(tmp_path, WRITES + READS) == (True, True)
 
 
+@pytest.mark.fault("broker", "refuse")
 async def test_one_denied_subscription(tmp_path: Path) -> None:
     """Where the cloud may not read, the edge hears it all the same, and yet neither believes in the link."""
     assert await lives(tmp_path, WRITES) == (False, False)

@@ -77,6 +77,7 @@ async def test_session_survives_a_restart_with_state(broker: Broker) -> None:
             await until(lambda: ear.payloads == ["while away"])
 
 
+@pytest.mark.fault("broker", "refuse")
 async def test_broker_killed_for_a_while(broker: Broker, logs: list[dict[str, object]]) -> None:
     """The outage is logged once, the recovery too, and the link is as good as before."""
     link = make_link(broker)
@@ -151,6 +152,7 @@ async def test_short_drop_is_not_told(broker: Broker) -> None:
     assert ear.payloads == ["online", "online"]
 
 
+@pytest.mark.fault("process", "duplicate")
 async def test_name_taken_by_another(broker: Broker) -> None:
     """A second client of our name does not draw us into a fight for it: waits grow from loss to loss."""
     link, twin = make_link(broker, retry_cap_s=60), make_link(broker, retry_cap_s=60)

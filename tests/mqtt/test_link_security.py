@@ -95,6 +95,7 @@ async def test_unusable_certificate_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["password", "username", "anonymous"])
+@pytest.mark.fault("broker", "expired token")
 async def test_wrong_login(
     tmp_path: Path, wrong: str, logs: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -183,8 +183,9 @@ async def test_a_restless_day_has_no_more_reasons_than_a_screen_shows(house: Rem
 @pytest.mark.parametrize(
     ("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (date(2026, 6, 14), 24)]
 )
+@pytest.mark.fault("clock", "DST")
 async def test_days_are_as_long_as_they_are_in_the_zone(house: Remembered, day: date, hours: int) -> None:
-    """Twice a year the clocks change."""
+    """The page shows 23 and 25 hours of the days on which the clocks change."""
     house.time.now = NOON + timedelta(days=200)
     start = datetime(day.year, day.month, day.day, tzinfo=VIENNA).timestamp()
     house.write(

@@ -6,6 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from processes.split_house import LEASE_S, SplitHouse, split_house
 
 
@@ -45,6 +47,7 @@ async def test_the_car_follows_the_surplus_and_boosts_on_command(tmp_path: Path)
         assert await house.pair.stop("cloud") == 0
 
 
+@pytest.mark.fault("process", "kill -9")
 async def test_a_dead_cloud_stops_the_car_and_a_new_one_takes_over(tmp_path: Path) -> None:
     """Killed without a word: the lease runs out at the edge. What was commanded before is in force again."""
     async with split_house(tmp_path) as house:
@@ -62,8 +65,9 @@ async def test_a_dead_cloud_stops_the_car_and_a_new_one_takes_over(tmp_path: Pat
         await house.follows_surplus()
 
 
+@pytest.mark.fault("process", "kill -9")
 async def test_a_dead_edge_is_replaced_and_changes_nothing_by_starting(tmp_path: Path) -> None:
-    """It takes over the charge that it finds."""
+    """A killed edge takes over the charge that it finds at its next start."""
     async with split_house(tmp_path) as house:
         await house.follows_surplus()
         house.pair.processes["edge"].kill()
@@ -82,6 +86,7 @@ async def test_a_dead_edge_is_replaced_and_changes_nothing_by_starting(tmp_path:
         await house.full_power()
 
 
+@pytest.mark.fault("process", "SIGSTOP 5 min")
 async def test_a_paused_edge_applies_nothing_old(tmp_path: Path) -> None:
     """What was leased meanwhile waits for it in the network, and has run out when it wakes."""
     async with split_house(tmp_path) as house:
@@ -98,6 +103,7 @@ async def test_a_paused_edge_applies_nothing_old(tmp_path: Path) -> None:
         assert 16 not in amps or house.stage.box.properties["psm"] == 1  # full power is 16 A on three phases
 
 
+@pytest.mark.fault("broker", "kill -9")
 async def test_a_broker_that_dies_and_forgets_is_survived(tmp_path: Path) -> None:
     """The car is stopped when the lease runs out, and goes on when both have met again."""
     async with split_house(tmp_path) as house:

@@ -118,6 +118,7 @@ async def test_broker_hangs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("patch", [HANGING_FSYNC, HANGING_STORE])
+@pytest.mark.fault("disk", "hang")
 async def test_disk_hangs(tmp_path: Path, patch: str) -> None:
     """A thread that waits for a disk cannot be ended: the process ends without it."""
     async with (

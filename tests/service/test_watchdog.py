@@ -55,8 +55,9 @@ MQTT = '[mqtt]\nhost = "127.0.0.1"\nport = 9\ntls = false\n'
 
 
 @pytest.mark.parametrize("hang", [EVENT_LOOP, CONTROL_LOOP, DRIVER_AT_THE_START])
+@pytest.mark.fault("process", "hang")
 async def test_what_hangs_in_a_controller(tmp_path: Path, hang: str) -> None:
-    """The event loop, the control loop, or the charger's driver."""
+    """While event loop, control loop or charger hang, the watchdog is not fed: systemd starts us anew."""
     async with (
         car_at_the_box() as server,
         running(tmp_path, devices=devices_at(server), patch=FAST + hang) as daemon,

@@ -95,6 +95,8 @@ async def test_all_that_is_read_is_covered(tmp_path: Path) -> None:
 
 @settings(max_examples=10)
 @given(loads, st.booleans(), st.sampled_from([OnSilence.STOP, OnSilence.LOCAL]))
+@pytest.mark.fault("broker", "garbage")
+@pytest.mark.fault("broker", "wrong type")
 def test_garbage_changes_nothing(
     load: dict[str, list[bytes]],
     with_cloud: bool,  # noqa: FBT001 - a case

@@ -131,6 +131,7 @@ async def test_a_cloud_that_stops_leaves_the_box_to_the_edge(tmp_path: Path) -> 
         ("cloud", -90.0, False),
     ],
 )
+@pytest.mark.fault("process", "SIGSTOP 5 min")
 async def test_nothing_stale_is_written_after_standing_still(
     tmp_path: Path,
     side: str,
@@ -156,6 +157,7 @@ async def test_nothing_stale_is_written_after_standing_still(
 
 
 @pytest.mark.parametrize("delay_s", [5.0, 12.0, 40.0])
+@pytest.mark.fault("broker", "slow")
 async def test_a_slow_network_delivers_nothing_stale(tmp_path: Path, delay_s: float) -> None:
     """As long as heartbeats come back in time, the car is led all the same; else the edge is silent.
 
@@ -191,6 +193,7 @@ async def test_a_lease_runs_out_from_its_decision_on(tmp_path: Path) -> None:
         assert runs_out_s - 0.1 <= at_s <= runs_out_s + GRACE_S + LOOK_S + 0.1
 
 
+@pytest.mark.fault("broker", "duplicate")
 async def test_a_setpoint_that_comes_twice_is_not_obeyed_twice(tmp_path: Path) -> None:
     """A broker may deliver again what it is not sure of; by then there may be a later word."""
     house = House(tmp_path)

@@ -5,7 +5,8 @@ To write them anew: `PYTHONPATH=tests python -m support.docs`
 
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from pvcharge.history.influx.points import SCHEMA
@@ -14,6 +15,7 @@ from pvcharge.mqtt.acl import acl
 from pvcharge.mqtt.topics import TOPICS, Namespace, Party
 from pvcharge.values import Kind, values_for
 from pvcharge.web.catalogue import CATALOGUE
+from support import reference, reliability
 
 DOCS = Path(__file__).parents[2] / "docs"
 SITE = Namespace("pvcharge", "home")
@@ -106,14 +108,27 @@ def store_table() -> str:
     return table(("table", "columns"), rows)
 
 
+def settings_tables() -> dict[str, Callable[[], str]]:
+    """Return by its name what makes the table of keys of each table of the configuration."""
+
+    def of(rows: Callable[[], Iterable[Sequence[str]]]) -> Callable[[], str]:
+        return lambda: table(reference.HEAD, rows())
+
+    tables = {name: of(partial(reference.rows, one)) for name, one in reference.tables().items()}
+    return {reference.TOP: of(reference.top_rows), **tables}
+
+
 def with_tables(text: str) -> str:
     """Return a page with each of its tables made anew."""
-    tables = {
+    tables: dict[str, Callable[[], str]] = {
         "topics": topics_table,
         "values": values_table,
         "measurements": measurements_table,
         "metrics": metrics_table,
         "store": store_table,
+        "faults": partial(reliability.overview, table),
+        **reliability.component_tables(table),
+        **{f"config {name}": make for name, make in settings_tables().items()},
     }
     for name, make in tables.items():
         if f"<!-- {name} -->" not in text:
@@ -131,7 +146,7 @@ def with_tables(text: str) -> str:
 
 def generated() -> dict[Path, str]:
     """Return what must stand in each file."""
-    pages = (DOCS / "mqtt.md", DOCS / "data.md")
+    pages = (DOCS / "mqtt.md", DOCS / "data.md", DOCS / "reliability.md", DOCS / "configuration.md")
     return {
         **{page: with_tables(page.read_text(encoding="utf-8")) for page in pages},
         DOCS / "mosquitto" / "acl": acl(SITE),

@@ -143,6 +143,7 @@ async def test_lease_that_ran_out_during_an_outage_takes_effect_on_reconnect(rig
         assert rig.charger.applied == [LEASED, Setpoint(0, 0)]
 
 
+@pytest.mark.fault("clock", "SIGSTOP 5 min")
 async def test_task_that_was_held_up_lets_the_controller_speak_first(rig: ChargerRig) -> None:
     """After a machine has slept, control loop and charger task wake together with an old lease."""
     async with running(rig.task.run()):

@@ -24,7 +24,7 @@ from pvcharge.model import (
     Reason,
     Setpoint,
 )
-from pvcharge.tasks.control_loop import TICK_S, ControlLoop
+from pvcharge.tasks.control_loop import AHEAD_S, TICK_S, ControlLoop
 from pvcharge.tasks.queues import Inbox, Latest
 from tasks.fakes import RecordingFeed, VirtualClock, flow, running
 
@@ -291,6 +291,18 @@ async def test_demand_is_told_when_the_mode_changes(rig: Rig) -> None:
         rig.oracle.mode = Mode.OFF
         await asyncio.sleep(TICK_S)
         assert not rig.demands[0].value.follows_surplus
+
+
+async def test_readings_are_wanted_before_a_boost_ends(rig: Rig) -> None:
+    """A minute before, so that the surplus is known when it is followed again; no sooner."""
+    rig.say(ChargerState.READY)
+    rig.oracle.mode = Mode.BOOST
+    rig.oracle.boost_until = rig.clock.now() + timedelta(seconds=300)
+    async with running(rig.loop.run()):
+        await asyncio.sleep(300 - AHEAD_S - 1)
+        assert not rig.demands[0].value.follows_surplus
+        await asyncio.sleep(TICK_S + 1)
+        assert rig.demands[0].value.follows_surplus
 
 
 async def test_demand_stays_unknown_before_the_charger_is_heard(rig: Rig) -> None:

@@ -13,6 +13,7 @@ YEAR_S = timedelta(days=365).total_seconds()
 
 
 @pytest.mark.parametrize("jump_s", [7200.0, YEAR_S])
+@pytest.mark.fault("clock", "clock jump back")
 def test_readings_that_a_clock_ahead_has_seen(house: House, jump_s: float) -> None:
     """The first one after it has come back counts, and ages from then on."""
     house.pass_time(jump_s)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import islice
@@ -32,6 +33,7 @@ MOST_WAITING = 50_000  # events in memory while the disk is broken; the oldest g
 RETRY_CAP_S = 60.0
 TOTALS_EVERY_S = 30.0
 SAME_HEALTH_EVERY_S = 600.0
+CLOCK_IS_RIGHT_S = 900.0  # after the start, or never
 PRUNE_EVERY_S = 3600.0
 PRUNE_PAUSE_S = 0.2  # real seconds, for whoever else wants the disk
 
@@ -111,12 +113,19 @@ class Recorder:
 
     async def run(self) -> None:
         """Record until cancelled, then write what is left."""
-        await self._load()
+        try:
+            await self._load()
+        except asyncio.CancelledError:  # nothing has come in yet that could be written
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE_S):
+                    await self._archive.aclose()
+            raise
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow(), name="history: follow")
                 group.create_task(self._write(), name="history: write")
                 group.create_task(self._prune(), name="history: prune")
+                group.create_task(self._come_back_from_future(), name="history: clock")
         except asyncio.CancelledError:
             await self._say_goodbye()
             raise
@@ -136,6 +145,18 @@ class Recorder:
             self._failed(str(error) or f"no answer within {LOAD_S:g} s")
         except ValueError as error:
             log.warning("counting begins anew", error=str(error))
+
+    async def _come_back_from_future(self) -> None:
+        """Count anew what a clock that was ahead has counted up to a time yet to come.
+
+        At first ours may be the wrong one: a computer without a battery hears the time from the network.
+        """
+        await self._clock.sleep(CLOCK_IS_RIGHT_S)
+        now = self._clock.now()
+        until = max(filter(None, (self._meter.until, self._sessions.until)), default=now)
+        if until - now > timedelta(seconds=CLOCK_IS_RIGHT_S):
+            log.warning("the clock was ahead; counting begins anew", until=until)
+            self._meter, self._sessions = EnergyMeter(), SessionTracker(self._prices)
 
     async def _follow(self) -> None:
         async for event in self._events:
@@ -247,11 +268,12 @@ class Recorder:
         while True:
             await self._clock.sleep(PRUNE_EVERY_S)
             now, keep = self._clock.now(), self._settings
-            before = now - timedelta(days=keep.raw_days), now - timedelta(days=keep.five_minute_days)
+            old = now - timedelta(days=keep.raw_days), now - timedelta(days=keep.five_minute_days)
             more = True
             try:
+                before = await self._archive.call(lambda store: store.no_more_than_a_day(*old))  # noqa: B023 - at once
                 while more:
-                    more = await self._archive.call(lambda store: store.prune(*before))  # noqa: B023 - at once
+                    more = await self._archive.call(lambda store: store.prune(*before, now))  # noqa: B023 - at once
                     await asyncio.sleep(PRUNE_PAUSE_S)
             except StoreError as error:
                 log.debug("history not pruned", error=str(error))  # the next write will tell

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from pvcharge.history.reading import PRUNED, Reader, connect
-from pvcharge.history.rows import LAST_IS_KEPT, TABLES, Event, to_us
+from pvcharge.history.rows import LAST_IS_KEPT, TABLES, Event, from_us, to_us
 from pvcharge.history.schema import migrate
 from pvcharge.model import EnergyTotals
 
 CHUNK = 5000  # numbers whose rows are deleted, and pages that are freed, in one go
+A_DAY = timedelta(days=1)
+WRONG_BEFORE = datetime(2026, 1, 1, tzinfo=UTC)  # as a computer without a battery begins
 
 # Wh in the order of `EnergyTotals`, then the seconds that readings of an inverter cover.
 Energies = tuple[float, float, float, float, float, float, float]
@@ -144,11 +146,31 @@ class Store(Reader):
                 (name, seq),
             )
 
-    def prune(self, events_before: datetime, five_minutes_before: datetime) -> bool:
-        """Delete some of what is older, and return whether there is more; sessions and days stay for ever."""
+    def no_more_than_a_day(
+        self, events_before: datetime, five_minutes_before: datetime
+    ) -> tuple[datetime, datetime]:
+        """Return limits for `prune` that delete a day of each at most.
+
+        To a clock that is wrong by years all is old, and it may be put right within the hour.
+        """
+        oldest_us = self._number("SELECT at_us FROM marks ORDER BY seq LIMIT 1")
+        oldest_sums_us = self._number("SELECT min(at_us) FROM five_minutes")
+        return _a_day_after(oldest_us, events_before), _a_day_after(oldest_sums_us, five_minutes_before)
+
+    def prune(
+        self, events_before: datetime, five_minutes_before: datetime, now: datetime | None = None
+    ) -> bool:
+        """Delete some of what is older, and return whether there is more; sessions and days stay for ever.
+
+        What a clock has written that was ahead of `now` is as old as what was written after it.
+        """
         # What was written before a mark is older than it; a minute is as exact as marks are.
-        minute_before_us = to_us(events_before - timedelta(minutes=1))
-        keep_from = self._number("SELECT min(seq) FROM marks WHERE at_us > ?", minute_before_us)
+        after_us = to_us(events_before - timedelta(minutes=1))
+        first = "SELECT min(seq) FROM marks WHERE at_us > ?"
+        keep_from = None
+        if now is not None and now > WRONG_BEFORE:
+            keep_from = self._number(f"{first} AND at_us < ?", after_us, to_us(now + A_DAY))
+        keep_from = self._number(first, after_us) if keep_from is None else keep_from
         keep_from = self._last_seq + 1 if keep_from is None else keep_from
         oldest = self._oldest_seq()
         until = min(keep_from, oldest + CHUNK)
@@ -234,3 +256,7 @@ class Store(Reader):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+
+
+def _a_day_after(oldest_us: int | None, limit: datetime) -> datetime:
+    return limit if oldest_us is None else min(limit, from_us(oldest_us) + A_DAY)

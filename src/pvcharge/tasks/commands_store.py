@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from pvcharge.tasks.kept_file import KeptFile
 log = structlog.get_logger(__name__)
 
 FILE = "commands.json"
+LONGEST_BOOST = timedelta(days=2)  # with an end; none is commanded for more than one
 
 _Amps = Annotated[int, Field(ge=1, le=1000)] | None
 
@@ -54,7 +55,8 @@ class _Commanded(BaseModel):
             commands.append(LimitsCommand(self.min_current_a, self.max_current_a))
         if self.mode is not None:
             commands.append(ModeCommand(self.mode))
-        if self.boost and (self.boost_until is None or now < self.boost_until):
+        # An end beyond that was told by a clock that was ahead: by the right one it may be years away.
+        if self.boost and (self.boost_until is None or now < self.boost_until <= now + LONGEST_BOOST):
             commands.append(ModeCommand(Mode.BOOST, self.boost_until))
         return commands
 

@@ -14,6 +14,8 @@ from pvcharge.storage import read_json, write_json
 
 log = structlog.get_logger(__name__)
 
+PATIENCE_S = 2.0  # real seconds for the disk; longer, and a reading would wait for it
+
 
 class Ledger:
     """Spends from the budget; every request is written down before it is sent.
@@ -29,6 +31,7 @@ class Ledger:
         self._path = state_dir / f"solaredge-{settings.site_id}-{settings.api}-budget.json"
         self._loaded = False
         self._complained = False
+        self._saving: asyncio.Future[None] | None = None
 
     @property
     def loaded(self) -> bool:
@@ -72,15 +75,27 @@ class Ledger:
         self._loaded = True
 
     async def _save(self) -> None:
-        """Write the counter; a full disk stops no charging."""
-        try:
-            await asyncio.to_thread(write_json, self._path, self.budget.state.model_dump(mode="json"))
-        except OSError as error:
-            if not self._complained:
-                log.warning("cannot save the request counter", file=str(self._path), error=error.strerror)
-            self._complained = True
-        else:
+        """Write the counter; a disk that is full, or hangs for longer than a moment, stops no charging."""
+        if self._saving is None or self._saving.done():
+            document = self.budget.state.model_dump(mode="json")
+            loop = asyncio.get_running_loop()
+            self._saving = loop.run_in_executor(None, write_json, self._path, document)
+            self._saving.add_done_callback(self._note)
+        await asyncio.wait((self._saving,), timeout=PATIENCE_S)
+        if not self._saving.done():
+            self._complain("the disk hangs")
+
+    def _note(self, saving: "asyncio.Future[None]") -> None:
+        error = None if saving.cancelled() else saving.exception()
+        if error is None:
             self._complained = False
+        else:
+            self._complain(getattr(error, "strerror", None) or type(error).__name__)
+
+    def _complain(self, error: str) -> None:
+        if not self._complained:
+            log.warning("cannot save the request counter", file=str(self._path), error=error)
+        self._complained = True
 
 
 def _budget(settings: SolarEdgeSettings, timezone: tzinfo) -> Budget:

@@ -35,6 +35,7 @@ _REFUSALS = {
 _HEADER = 6  # bytes before unit and message: transaction, protocol, length
 _SHORTEST, _LONGEST = 3, 254  # of unit and message in bytes
 _CHUNK = 1024
+_MOST_RECEIVED = 8 * _CHUNK  # bytes until the answer comes: some late ones may come before it, not many
 _ONE_CONNECTION = (
     "another program holds the inverter's only Modbus connection, or Modbus TCP is off. See SetApp -> Site "
     "Communication -> Modbus TCP; its port is 1502, or 502 at inverters with a display"
@@ -158,10 +159,14 @@ class Line:
         )
         writer.write(self._frames.buildFrame(request))
         await writer.drain()
+        received = 0
         while (message := self._message(unit)) is None:
             chunk = await reader.read(_CHUNK)
             if not chunk:
                 raise ConnectionResetError("closed by the inverter")
+            received += len(chunk)
+            if received > _MOST_RECEIVED:
+                raise _NoModbusError("answers to nothing, without end")
             self._received += chunk
         return message
 

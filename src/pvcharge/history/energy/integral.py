@@ -88,6 +88,11 @@ class PowerIntegral:
         """Return one that has counted nothing yet."""
         return cls(None, {}, [])
 
+    @property
+    def newest(self) -> datetime | None:
+        """The end of what has been counted, or the newest instant if that is later."""
+        return max(filter(None, (self.until, *(last.at for last in self.instants.values()))), default=None)
+
     def take(self, source: str, start: datetime, end: datetime, power_w: float) -> list[Piece]:
         """Return what a reading, an instant if start == end, adds to the energy, oldest first."""
         if start < end:

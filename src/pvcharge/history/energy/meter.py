@@ -74,6 +74,14 @@ class EnergyMeter:
         """Return all that is known, fit for JSON."""
         return _SAVED.write(self._meters)
 
+    @property
+    def until(self) -> datetime | None:
+        """Up to when anything has been counted; older instants and statuses count no more."""
+        meters = self._meters
+        integrals = (meters.pv, meters.grid, meters.battery)
+        times = [*(integral.newest for integral in integrals), meters.charger.at]
+        return max(filter(None, times), default=None)
+
     def take(self, event: object) -> list[Increment]:
         """Return what an event adds; there are several increments if its quantities cover different times."""
         if isinstance(event, PowerFlow):

@@ -114,6 +114,11 @@ class SessionTracker:
         running = self._known.running
         return None if running is None else self._session(running, None)
 
+    @property
+    def until(self) -> datetime | None:
+        """Up to when the charger has been followed; older statuses count no more."""
+        return self._known.charger.at
+
     def take(self, event: object) -> Session | None:
         """Take an event into account; return the session that it ended."""
         if isinstance(event, ChargerStatus):
