@@ -30,16 +30,24 @@ class Pair:
         stage: the devices; to be running when the pair is.
         folder: for configurations, logs and state.
         brokers: the `[mqtt]` table of each role.
+        more: further tables of a role, if any.
 
     Attributes:
         processes: by role, as started last.
     """
 
-    def __init__(self, stage: Stage, folder: Path, brokers: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        folder: Path,
+        brokers: Mapping[str, Mapping[str, Any]],
+        more: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self.processes: dict[str, Process] = {}
         self._stage = stage
         self._folder = folder
         self._brokers = brokers
+        self._more = more or {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -109,6 +117,6 @@ class Pair:
         path.touch(mode=0o600)
         ports = dict(zip(PAGE_ORDER, self._stage.options.ports, strict=False))
         site = self._stage.site_tables(state_dir)
-        mqtt = {"mqtt": self._brokers[role]}
-        tables = {"role": role, **site, **devices, **mqtt, **web_table(ports.get(role))}
+        mqtt, more = {"mqtt": self._brokers[role]}, self._more.get(role, {})
+        tables = {"role": role, **site, **devices, **mqtt, **web_table(ports.get(role)), **more}
         path.write_text(toml(tables), encoding="utf-8")
