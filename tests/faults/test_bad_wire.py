@@ -31,8 +31,8 @@ TRIES_UNDER_WAY = 3  # as many answers of before the fault's end may come too la
 @pytest.fixture(params=["solaredge", "solaredge_modbus", "wattpilot"])
 def wired(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Driver:
     """Return whose wire it is; sockets on loopback get less time than those in a house."""
-    monkeypatch.setattr(driver, "HANDSHAKE_S", 0.5)
-    monkeypatch.setattr(driver, "ANSWER_S", 0.3)
+    monkeypatch.setattr(driver, "HANDSHAKE_S", 1.5)
+    monkeypatch.setattr(driver, "ANSWER_S", 0.5)
     monkeypatch.setattr(driver, "REPORT_S", 0.2)
     monkeypatch.setattr(transport, "_TIMEOUT", aiohttp.ClientTimeout(total=0.3))
     name: Driver = request.param

@@ -17,8 +17,8 @@ SPEED = 300.0
 @pytest.fixture(autouse=True)
 def _short_real_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give sockets on loopback less time than those in a house."""
-    monkeypatch.setattr(driver, "HANDSHAKE_S", 0.5)
-    monkeypatch.setattr(driver, "ANSWER_S", 0.3)
+    monkeypatch.setattr(driver, "HANDSHAKE_S", 1.5)
+    monkeypatch.setattr(driver, "ANSWER_S", 0.5)
     monkeypatch.setattr(driver, "REPORT_S", 0.2)
 
 

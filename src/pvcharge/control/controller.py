@@ -175,8 +175,8 @@ class Controller:
         self._power_log.add(at_s, status.power_w)
         if self._car.observe(status, at_s):
             self._ladder = self._make_ladder(self._ladder.min_current_a, self._ladder.max_current_a)
-        if before is not None and was_away:
-            self._take_over(_found(status), heard_s, at_s)
+        if before is not None and was_away and _found(status) != _found(before):
+            self._take_over(_found(status), heard_s, at_s)  # else what was decided is yet to be written
         if before is None:
             # The state found is taken over: a start of the daemon starts and stops nothing.
             self._setpoint = _found(status)

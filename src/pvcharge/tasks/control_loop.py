@@ -26,6 +26,7 @@ from pvcharge.tasks.queues import Inbox, Latest, Letter, first_of
 
 log = structlog.get_logger(__name__)
 
+AHEAD_S = 60.0  # of a boost's end: who then follows the surplus must have seen it, or would stop for a while
 TICK_S = 5.0  # decides at least so often, since readings age without a sound
 
 
@@ -134,16 +135,18 @@ class ControlLoop:
                 reading_age_s=None if decision.reading_age_s is None else round(decision.reading_age_s),
             )
         self._doubts.tell(self._controller.doubts)
-        self._tell_demand(decision.mode)
+        self._tell_demand(decision)
         by_hand = self._status.changed_by_hand_at if self._status else None
         self._leasing.carry_out(decision, by_hand)
 
-    def _tell_demand(self, mode: Mode) -> None:
+    def _tell_demand(self, decision: Decision) -> None:
         if self._status is None:
             return
+        ends = decision.boost_until
+        ends_soon = ends is not None and (ends - decision.at).total_seconds() <= AHEAD_S
         demand = Demand(
             car_plugged=self._status.state is not ChargerState.DISCONNECTED,
-            follows_surplus=mode in (Mode.SURPLUS, Mode.MIN_SURPLUS),
+            follows_surplus=ends_soon or decision.mode in (Mode.SURPLUS, Mode.MIN_SURPLUS),
         )
         for mailbox in self._demands:
             mailbox.update(demand)

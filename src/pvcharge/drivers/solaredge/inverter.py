@@ -153,9 +153,14 @@ class SolarEdgeInverter:
         return production
 
     def _be_patient(self, error: TransientError) -> None:
-        """Ask for a wait that doubles, where the server named none: each try costs a request."""
-        if error.retry_after_s is None:
-            error.retry_after_s = min(_FIRST_RETRY_S * 2 ** min(self._failures, 10), _LONGEST_RETRY_S)
+        """Ask for a wait that doubles, since each try costs a request; the server is believed once at most.
+
+        One that goes on to say "in a second" would else have the month's requests by the evening.
+        """
+        patience_s = min(_FIRST_RETRY_S * 2 ** min(self._failures, 10), _LONGEST_RETRY_S)
+        named_s = error.retry_after_s
+        if named_s is None or (self._failures and named_s < patience_s):
+            error.retry_after_s = patience_s
         self._failures += 1
 
 
