@@ -110,12 +110,13 @@ class Soak:
             "clients of the page vanish": self._clients_vanish,
         }
 
-    async def go_on(self) -> None:
-        """Do one thing after the other, for ever."""
+    async def go_on(self, only: str | None) -> None:
+        """Do one thing after the other for ever, of all or of those whose name holds a word."""
+        names = [name for name in self._acts if only is None or only in name]
         await asyncio.sleep(SETTLE_S)
         self._stage.box.plug(self._stage.car)
         while True:
-            name = self._chance.choice(list(self._acts))
+            name = self._chance.choice(names)
             self.events[name] += 1
             with suppress(aiohttp.ClientError, TimeoutError, OSError):
                 await self._acts[name]()
@@ -219,14 +220,16 @@ async def everything(folder: Path, speed: float, seed: int) -> AsyncIterator[Soa
             yield Soak(stage, pair, broker, victoria, random.Random(seed))  # noqa: S311 - no secret
 
 
-async def soak(minutes: float, speed: float, seed: int) -> tuple[list[Sample], Counter[str]]:
+async def soak(
+    minutes: float, speed: float, seed: int, only: str | None
+) -> tuple[list[Sample], Counter[str]]:
     """Return all samples, and how often what was done."""
     samples: list[Sample] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with everything(folder, speed, seed) as house:
             began_s = time.monotonic()
-            acting = asyncio.create_task(house.go_on())
+            acting = asyncio.create_task(house.go_on(only))
             while time.monotonic() - began_s < minutes * 60:
                 await asyncio.sleep(SAMPLE_S)
                 if acting.done():
@@ -266,10 +269,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--speed", type=float, default=100.0, help="seconds of the house in a second")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", help="of all that is done what has this in its name: to find a culprit")
     parser.add_argument("--json", type=Path, help="where to write all samples")
     args = parser.parse_args()
     log.set_up(log.LogSettings(level="error"))
-    samples, events = asyncio.run(soak(args.minutes, args.speed, args.seed))
+    samples, events = asyncio.run(soak(args.minutes, args.speed, args.seed, args.only))
     if args.json:
         args.json.write_text(json.dumps([asdict(it) for it in samples]))
     print(f"{sum(events.values())} events: {dict(events.most_common())}")

@@ -15,9 +15,11 @@ from pvcharge.mqtt.acl import acl
 from pvcharge.mqtt.topics import TOPICS, Namespace, Party
 from pvcharge.values import Kind, values_for
 from pvcharge.web.catalogue import CATALOGUE
-from support import reference, reliability
+from support import reference, reliability, routes
 
 DOCS = Path(__file__).parents[2] / "docs"
+TINY = "src/pvcharge_tiny"
+EXAMPLES = ("pyproject.toml", *(f"{TINY}/{name}.py" for name in ("meter", "charger", "device")))
 SITE = Namespace("pvcharge", "home")
 SPEAKERS = {Party.EDGE: "edge", Party.CLOUD: "cloud", Party.USER: "you"}
 
@@ -118,6 +120,12 @@ def settings_tables() -> dict[str, Callable[[], str]]:
     return {reference.TOP: of(reference.top_rows), **tables}
 
 
+def example(name: str) -> str:
+    """Return a file of the example of drivers as a block of code."""
+    code = (DOCS / "examples" / "pvcharge-tiny" / name).read_text(encoding="utf-8")
+    return f"```{'toml' if name.endswith('toml') else 'python'}\n{code}```"
+
+
 def with_tables(text: str) -> str:
     """Return a page with each of its tables made anew."""
     tables: dict[str, Callable[[], str]] = {
@@ -128,6 +136,8 @@ def with_tables(text: str) -> str:
         "store": store_table,
         "faults": partial(reliability.overview, table),
         **reliability.component_tables(table),
+        "routes": lambda: table(routes.HEAD, routes.rows()),
+        **{f"example {name}": partial(example, name) for name in EXAMPLES},
         **{f"config {name}": make for name, make in settings_tables().items()},
     }
     for name, make in tables.items():
@@ -146,7 +156,8 @@ def with_tables(text: str) -> str:
 
 def generated() -> dict[Path, str]:
     """Return what must stand in each file."""
-    pages = (DOCS / "mqtt.md", DOCS / "data.md", DOCS / "reliability.md", DOCS / "configuration.md")
+    names = ("mqtt", "data", "reliability", "configuration", "api", "drivers")
+    pages = [DOCS / f"{name}.md" for name in names]
     return {
         **{page: with_tables(page.read_text(encoding="utf-8")) for page in pages},
         DOCS / "mosquitto" / "acl": acl(SITE),
