@@ -253,11 +253,12 @@ def judge(samples: list[Sample]) -> bool:
         rise = slope([it.at_s / 3600 for it in late], [it.own_kib for it in late])
         third = len(mine) // 3
         files = [median(it.files for it in part) for part in (mine[:third], mine[-third:])]
+        memory = ", ".join(f"{it.own_kib / 1024:.1f}" for it in (mine[0], late[0], late[-1]))
         print(
-            f"{role}: memory {mine[0].own_kib / 1024:.1f} MiB at first, {late[0].own_kib / 1024:.1f} half-way, "
-            f"{late[-1].own_kib / 1024:.1f} at last; slope of the second half {rise.value:+.0f} KiB an hour "
-            f"({rise.least:+.0f} to {rise.most:+.0f}); open files {files[0]:g} in the first third, {files[1]:g} "
-            f"in the last; threads {mine[0].threads}, {mine[-1].threads}; {mine[-1].disk_kib / 1024:.1f} MiB on disk"
+            f"{role}: memory at first, half-way and at last {memory} MiB; slope of the second half "
+            f"{rise.value:+.0f} KiB an hour ({rise.least:+.0f} to {rise.most:+.0f}); open files {files[0]:g} in the "
+            f"first third, {files[1]:g} in the last; threads {mine[0].threads}, {mine[-1].threads}; "
+            f"{mine[-1].disk_kib / 1024:.1f} MiB on disk"
         )
         good &= rise.least <= MOST_RISE_KIB_PER_H and files[1] <= files[0] + MOST_MORE_FILES
     return good

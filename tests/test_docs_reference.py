@@ -1,4 +1,4 @@
-"""docs/configuration.md and docs/api.md are complete, and what they say of the environment works."""
+"""docs/configuration.md and docs/api.md are complete."""
 
 import re
 

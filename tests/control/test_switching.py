@@ -201,3 +201,11 @@ def test_scarcity_is_the_share_of_the_hour_that_is_used_up() -> None:
     assert limits.scarcity(3610) == 0.5
     assert limits.scarcity(3620) == 0.0
     assert make_limits(max_phase_switches_per_hour=0).scarcity(0) == 0.0
+
+
+def test_going_elsewhere_and_stopping_have_each_their_price() -> None:
+    """It doubles as the hour's allowance is used up."""
+    regret = Regret(ALL, 15.0, 20.0)
+    assert [regret.price_wh(*way) for way in ((0, 1), (3, 0), (1, 3), (3, 3))] == [15.0, 15.0, 20.0, 0.0]
+    assert regret.price_wh(1, 3, scarcity=1.0) == 40.0
+    assert regret.price_wh(0, 1, scarcity=0.5) == 22.5

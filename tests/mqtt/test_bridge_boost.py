@@ -386,3 +386,25 @@ async def test_a_stand_in_is_told_of_what_was_commanded_before_a_restart(minutes
     boost = ModeCommand(Mode.BOOST, NOON + timedelta(minutes=minutes))
     await edge.bus.deliver(KEPT, encode_boost(NOON, boost), retained=True)
     assert told == [boost]
+
+
+@pytest.mark.parametrize(
+    ("course", "ends"),
+    [
+        ((ChargerState.CHARGING, ChargerState.ERROR, ChargerState.DISCONNECTED), True),
+        ((ChargerState.ERROR, ChargerState.DISCONNECTED), False),
+        ((ChargerState.DISCONNECTED, ChargerState.DISCONNECTED), False),
+    ],
+)
+async def test_only_a_car_that_was_there_can_be_unplugged(
+    course: tuple[ChargerState, ...],
+    ends: bool,  # noqa: FBT001 - what is expected
+) -> None:
+    """A fault of the charger neither hides the car nor makes one up."""
+    edge = Edge(boost_ends_on_unplug=True)
+    async with running(edge.bridge.run()):
+        await edge.order("ON")
+        for state in course:
+            edge.bridge.send_status(make_status(edge.clock.now(), state=state))
+            await asyncio.sleep(1)
+        assert edge.bridge.boosting is not ends

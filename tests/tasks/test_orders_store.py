@@ -198,3 +198,20 @@ def test_ends_of_a_boost_are_compared_as_clocks_allow() -> None:
     assert not orders_store.same_time(at, at + timedelta(seconds=3))
     assert not orders_store.same_time(at, None)
     assert orders_store.same_time(None, None)
+
+
+@pytest.mark.parametrize(
+    ("key", "gentle", "harsh"),
+    [
+        ("min_on_s", 900.0, 60.0),
+        ("min_off_s", 900.0, 60.0),
+        ("max_starts_per_hour", 2, 6),
+        ("max_phase_switches_per_hour", 1, 4),
+    ],
+)
+def test_of_limits_on_wear_the_stricter_holds(key: str, gentle: float, harsh: float) -> None:
+    """Whoever gives it: the house, or who orders."""
+    for own, ordered in ((gentle, harsh), (harsh, gentle)):
+        control = ControlSettings.model_validate({key: ordered})
+        told = Orders.model_validate(values(control=control.model_dump(mode="json")))
+        assert getattr(told.settings(ControlSettings.model_validate({key: own})), key) == gentle
