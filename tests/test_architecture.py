@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "words": {"model"},
     "concealed": set(),
     "tls": set(),
+    "heap": set(),
     "log": {"concealed"},
     "storage": set(),
     "toml": set(),

@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from math import isfinite
 
-from pvcharge import config, log
+from pvcharge import config, heap, log
 from pvcharge.app import App
 from pvcharge.cli.main import innermost
 from pvcharge.cli.options import add_config
@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until stopped; exit code 0 after a clean stop, 1 after a crash."""
+    heap.share()
     os.umask(0o077)  # what is remembered tells when somebody is at home
     hang_ups = HangUps()
     try:
