@@ -256,9 +256,9 @@ def judge(samples: list[Sample]) -> bool:
         memory = ", ".join(f"{it.own_kib / 1024:.1f}" for it in (mine[0], late[0], late[-1]))
         slopes = f"{rise.value:+.0f} KiB an hour ({rise.least:+.0f} to {rise.most:+.0f})"
         print(
-            f"{role}: memory at first, half-way and at last {memory} MiB; slope of the second half "
-            f"{slopes}; open files {files[0]:g} in the first third, {files[1]:g} in the last; threads {mine[0].threads}, {mine[-1].threads}; "
-            f"{mine[-1].disk_kib / 1024:.1f} MiB on disk"
+            f"{role}: memory at first, half-way and at last {memory} MiB; slope of the second half {slopes}; "
+            f"open files {files[0]:g} early, {files[1]:g} late; threads {mine[0].threads}, "
+            f"{mine[-1].threads}; {mine[-1].disk_kib / 1024:.1f} MiB on disk"
         )
         good &= rise.least <= MOST_RISE_KIB_PER_H and files[1] <= files[0] + MOST_MORE_FILES
     return good

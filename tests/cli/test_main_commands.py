@@ -120,9 +120,10 @@ def test_ctrl_c_exits_130(pvcharge: Run, write_config: WriteConfig, monkeypatch:
     ("command", "needed"), [(["run"], "pvcharge.tasks.supervisor"), (["check"], "pvcharge.config")]
 )
 def test_an_edge_never_loads_what_it_does_not_need(
-    write_config: WriteConfig, command: list[str], needed: str
+    write_config: WriteConfig, command: list[str], needed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Simulators, live view and pictures stay out of a small computer's memory."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # whose data file would be loaded
     script = (
         "import json, sys\n"
         "import pvcharge.service\n"
