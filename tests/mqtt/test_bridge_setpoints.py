@@ -192,3 +192,13 @@ def test_garbage_changes_nothing_and_is_answered_once(garbage: list[bytes]) -> N
         assert json.dumps(lease.seq).encode() in b" ".join(garbage)
     refused = len(garbage) - len(edge.put[1:])
     assert len(edge.answers()) == min(refused, 1)
+
+
+@pytest.mark.parametrize(("later_s", "heard"), [(59.0, False), (60.0, True)])
+async def test_a_number_far_ahead_counts_as_long_as_its_lease(later_s: float, heard: bool) -> None:  # noqa: FBT001
+    """It may be somebody else's, or from a time in which our clock was ahead; order is kept meanwhile."""
+    edge = Edge()
+    await edge.hear(make_lease(seq=make_lease().seq + 10**12))
+    edge.clock.advance(later_s)
+    await edge.hear(make_lease(edge.clock.now()))
+    assert (len(edge.put) == 2) is heard
