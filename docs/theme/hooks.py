@@ -2,11 +2,14 @@
 
 The pages are written for GitHub. There a link leaves the folder with `../`, and what belongs to an entry of
 a list is indented as far as its text; here all pages lie in one tree, and Markdown wants four spaces.
+What is still read otherwise than there is a warning, which fails a strict build.
 """
 
 import re
+from logging import getLogger
 from pathlib import PurePosixPath
 
+from markdown_it import MarkdownIt  # comes with rich
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -27,8 +30,11 @@ CARRIED = {
 }
 LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)#\s]+)")
 ITEM = re.compile(r"([-*+]|\d{1,3}\.) +(?=\S)")
-PARAGRAPH = re.compile(r"(?!\d+\. |[-*+] )[^ #]")
+PARAGRAPH = re.compile(r"(?!\d+\. |[-*+#>|] ?)[^ ]")
 FENCE = re.compile(r"(`{3,}|~{3,})")
+PARTS = ("li", "ol", "ul", "pre", "tr", "img", "h2", "h3")
+
+log = getLogger("mkdocs.plugins.hooks")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -43,6 +49,15 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Return a page with the site's links and lists."""
     source = next((source for source, target in CARRIED.items() if target == page.file.src_uri), None)
     return with_lists(with_links(markdown, PurePosixPath(source or f"docs/{page.file.src_uri}")))
+
+
+def on_page_content(html: str, page: Page, **_: object) -> None:
+    """Warn of a page that has other parts here than on GitHub, such as an entry lost in a paragraph."""
+    there = MarkdownIt("commonmark").enable("table").render(page.file.content_string)
+    for part in PARTS:
+        ours, theirs = (len(re.findall(rf"<{part}[ >]", text)) for text in (html, there))
+        if ours != theirs:
+            log.warning("%s: %d <%s> here, %d on GitHub", page.file.src_uri, ours, part, theirs)
 
 
 def with_links(markdown: str, source: PurePosixPath) -> str:
@@ -65,10 +80,12 @@ def with_lists(markdown: str) -> str:
     """Return a page whose entries of lists are indented by four spaces for each level."""
     lines: list[str] = []
     levels: list[int] = []  # where the text of each entry around begins
+    apart = False  # the entry has more than one paragraph
     fence = ""
     for line in markdown.split("\n"):
         text = line.lstrip(" ")
         if not text:
+            apart = apart or not fence
             lines.append(line)
             continue
         if not fence:
@@ -78,13 +95,10 @@ def with_lists(markdown: str) -> str:
         depth = len(levels)
         item = None if fence else ITEM.match(rest)
         if item:
-            if (
-                not depth
-                and lines
-                and lines[-1].strip()
-                and not lines[-1].startswith((" ", "-", "*", "+", "#"))
-            ):
-                lines += [] if re.match(r"\d+\. ", lines[-1]) else [""]
+            # Markdown of old reads on in a paragraph; that of GitHub ends it.
+            if lines and lines[-1] and (apart or (not depth and PARAGRAPH.match(lines[-1]))):
+                lines.append("")
+            apart = False
             levels.append(len(line) - len(rest) + item.end())
             rest = item[0].rstrip().ljust(4) + rest[item.end() :]
         elif opened := FENCE.match(text):

@@ -251,9 +251,10 @@ async def test_boost_ends_on_unplug_if_so_configured(ends: bool) -> None:  # noq
 async def test_the_cloud_is_left_its_own_commands() -> None:
     """And its own errors: only one side answers."""
     edge = Edge()
-    assert edge.bridge.alone
+    alone = [edge.bridge.alone]
     await edge.cloud_returns()
-    assert not edge.bridge.alone
+    alone.append(edge.bridge.alone)
+    assert alone == [True, False]
     await edge.order("ON")
     await edge.order("garbage")
     assert edge.put == []
