@@ -86,6 +86,16 @@ async def test_boost_and_mode(daemon: Daemon) -> None:
     assert daemon.house.steering.done == [("boost", True, 90), ("mode", Mode.OFF)]
 
 
+async def test_a_command_is_not_for_another_site(daemon: Daemon) -> None:
+    """Its daemon may listen where ours should: nothing is switched there."""
+    text = daemon.config.read_text(encoding="utf-8")
+    daemon.config.write_text(text.replace("[site]", '[site]\nname = "cabin"', 1), encoding="utf-8")
+    result = await daemon.shell("boost", "on")
+    assert (result.code, result.out) == (1, "")
+    assert "is that of the site 'home', not of 'cabin'; see [web] listen" in result.err
+    assert daemon.house.steering.done == []
+
+
 async def test_a_command_that_is_not_in_force(daemon: Daemon) -> None:
     """The page's words are passed on."""
     daemon.house.steering.deaf = True

@@ -47,9 +47,10 @@ def carry_out(
         )
     log.set_up(LogSettings(level="error"))
     try:
-        answer = _by_api(api, path, body, last=mqtt is None) if api else None
+        site = settings.site.name
+        answer = _by_api(api, site, path, body, last=mqtt is None) if api else None
         if answer is None and mqtt is not None:
-            answer = asyncio.run(_ask(mqtt, settings.site.name, make_order))
+            answer = asyncio.run(_ask(mqtt, site, make_order))
     except (OrderError, ApiError, NoApiError) as error:
         print(f"pvcharge: {what}: {error}", file=sys.stderr)
         return 1
@@ -57,16 +58,22 @@ def carry_out(
     return 0
 
 
-def _by_api(api: Api, path: str, body: dict[str, object], *, last: bool) -> str | None:
+def _by_api(api: Api, site: str, path: str, body: dict[str, object], *, last: bool) -> str | None:
     """Return why things are as they are when the command is in force.
 
     Args:
         api: of the daemon.
+        site: its name; another one's daemon may listen where ours should.
         path: of the command.
         body: of the command.
         last: whether there is no other way; if there is, None is returned when it should be gone.
     """
     try:
+        found = api.ask("GET", "/state")["site"]
+        if found != site:
+            raise NoApiError(  # noqa: TRY301 - the same as if nobody were there
+                f"the daemon at {api.url} is that of the site {found!r}, not of {site!r}; see [web] listen"
+            )
         state = api.ask("PUT", path, body)
     except NoApiError:
         if last:
