@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pvcharge.secret_files import SUFFIX, secret_names
+from pvcharge.texts import printable
 
 ENV_PREFIX = "PVCHARGE_"
 ENV_DELIMITER = "__"
@@ -153,7 +154,7 @@ class Problems:
 def _shown(key: str) -> str:
     """Return a key that may be anybody's, or no key at all, fit for a line on a terminal."""
     short = key if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}…"
-    return "".join(letter if letter.isprintable() else "?" for letter in short)
+    return printable(short)
 
 
 def unit_of(key: str) -> str | None:

@@ -8,12 +8,19 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
+from pydantic import AwareDatetime, Field
 
 log = structlog.get_logger(__name__)
+
+# A time in such a file; within this no conversion to another zone ends beyond the first or the last day.
+KeptTime = Annotated[
+    AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(3000, 1, 1, tzinfo=UTC))
+]
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -30,6 +30,7 @@ from pvcharge.drivers.base import (
     find,
 )
 from pvcharge.model import PowerFlow
+from pvcharge.texts import printable
 from pvcharge.toml import toml
 from pvcharge.words import powers
 
@@ -249,4 +250,4 @@ def _toml(table: Mapping[str, Any]) -> str:
 
 def _clean(text: str) -> str:
     """Return a foreign text without anything that a terminal would obey, such as escape sequences."""
-    return "".join(each if each.isprintable() else UNPRINTABLE for each in text)
+    return printable(text, UNPRINTABLE)

@@ -15,6 +15,7 @@ from pvcharge.cli.learned import learned_lines
 from pvcharge.cli.main import UsageError
 from pvcharge.cli.options import add_config
 from pvcharge.config import ConfigError
+from pvcharge.texts import printable
 from pvcharge.words import duration, kilowatts, text
 
 WIDTH, MOST_WIDTH = 9, 30  # of the names at the beginning of a line
@@ -66,7 +67,7 @@ def _show(api: Api, args: argparse.Namespace) -> int:
         raise NoApiError(f"{api.url} answers something else than this version of pvcharge does") from None
     for line in told:
         # Names and errors come from afar, and shall not steer the terminal.
-        print("".join(each if each.isprintable() else "?" for each in line))
+        print(printable(line))
     return 0
 
 

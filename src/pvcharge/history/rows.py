@@ -23,6 +23,7 @@ from pvcharge.model import (
     Setpoint,
     SettingsCommand,
 )
+from pvcharge.texts import sendable
 
 Event = (
     PowerFlow
@@ -61,13 +62,8 @@ def _maybe_time(at_us: int | None) -> datetime | None:
     return None if at_us is None else from_us(at_us)
 
 
-def _text(it: str) -> str:
-    """Return a text that a file can hold: foreign ones may have halves of characters."""
-    return it if it.isascii() else it.encode(errors="backslashreplace").decode()
-
-
 def _maybe_text(it: str | None) -> str | None:
-    return None if it is None else _text(it)
+    return None if it is None else sendable(it)
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -80,7 +76,7 @@ def _object(text: str) -> dict[str, Any]:
 def _flow_row(it: PowerFlow) -> Row:
     times = to_us(it.start), to_us(it.end)
     powers = it.pv_w, it.grid_w, it.battery_w, it.load_w
-    return (*times, *powers, it.battery_soc_pct, _text(it.source), it.rank, it.limited)
+    return (*times, *powers, it.battery_soc_pct, sendable(it.source), it.rank, it.limited)
 
 
 def _flow(start_us: int, end_us: int, *rest: Any) -> PowerFlow:
@@ -167,7 +163,7 @@ def _lease(number: int, at_us: int, duration_s: float, *rest: Any) -> Lease:
 
 def _health_row(it: DeviceHealth) -> Row:
     words = _maybe_text(it.error), json.dumps(dict(it.facts))
-    return (to_us(it.at), _text(it.name), it.ok, to_us(it.since), *words)
+    return (to_us(it.at), sendable(it.name), it.ok, to_us(it.since), *words)
 
 
 def _health(at_us: int, name: str, ok: int, since_us: int, error: str | None, facts: str) -> DeviceHealth:

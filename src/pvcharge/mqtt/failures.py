@@ -6,6 +6,8 @@ from aiomqtt import MqttCodeError
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
+from pvcharge.texts import printable
+
 _UNSPECIFIED = 128  # what paho calls a connection that broke without a word
 # MQTT v5 reason codes by which a broker turns us away for good, as far as it is up to us.
 _REFUSALS = {
@@ -65,4 +67,4 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 def _plain(error: Exception) -> str:
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return "".join(each if each.isprintable() else " " for each in text)[:200]
+    return printable(text, " ")[:200]

@@ -25,9 +25,9 @@ from pvcharge.history.rows import from_us, to_us
 from pvcharge.model import Clock
 from pvcharge.page.asking import UNREADABLE, ask
 from pvcharge.page.blur import Blur
+from pvcharge.texts import sendable
 from pvcharge.web.answers import LogEntry
 from pvcharge.web.ports import LearnedPort, LogPort, PortError, SupportFile
-from pvcharge.web.texts import sendable
 
 LARGEST = 5_000_000  # bytes of the whole
 LARGEST_TABLE = 4_000_000  # bytes of a table before it is compressed

@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import structlog
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pvcharge.control import ControlSettings
 from pvcharge.model import Clock, LimitsCommand, Mode
-from pvcharge.storage import read_json, set_aside
+from pvcharge.storage import KeptTime, read_json, set_aside
 from pvcharge.tasks.kept_file import KeptFile
 
 log = structlog.get_logger(__name__)
@@ -20,10 +20,6 @@ FILE = "orders.json"
 AHEAD = timedelta(seconds=2)  # that orders may seem to come from the future; clocks are not known better
 
 _Amps = Annotated[int, Field(ge=1, le=1000)]
-# Within this no conversion to another zone ends beyond the first or the last day of all.
-_Time = Annotated[
-    AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(3000, 1, 1, tzinfo=UTC))
-]
 
 
 class Orders(BaseModel):
@@ -32,11 +28,11 @@ class Orders(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     v: Literal[1] = 1
-    at: _Time
-    told_at: _Time  # the same as the cloud wrote it, by which a repeated message is known
+    at: KeptTime
+    told_at: KeptTime  # the same as the cloud wrote it, by which a repeated message is known
     control: ControlSettings
     mode: Mode
-    until: _Time | None = None  # of a boost
+    until: KeptTime | None = None  # of a boost
     mode_after: Mode  # a boost, which without an end of its own may be ended by the user
     min_current_a: _Amps
     max_current_a: _Amps

@@ -19,8 +19,8 @@ from prometheus_client.core import (
     Metric,
 )
 
+from pvcharge.texts import sendable
 from pvcharge.values import VALUES, Kind, Value
-from pvcharge.web.texts import sendable
 
 # The end of a key: what Prometheus calls the unit, and how many of those one of ours is.
 _UNITS = {

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from pvcharge.concealed import conceal
 from pvcharge.drivers.base import AuthError, DriverError, PermanentError, TransientError
+from pvcharge.texts import printable
 
 LOGIN_HINT = "run: pvcharge login solaredge"
 _UNKNOWN_RETRY_S = 15 * 60.0
@@ -102,13 +103,8 @@ def problem(answer: Answer) -> str:
         return ""
     for key in ("detail", "error_description", "title", "error"):
         if isinstance(text := document.get(key), str):
-            return shown(" ".join(_scrub(text, answer.secrets).split())[:_DETAIL_LENGTH])
+            return printable(" ".join(_scrub(text, answer.secrets).split())[:_DETAIL_LENGTH])
     return ""
-
-
-def shown(text: str) -> str:
-    """Return a foreign text fit for a log or a terminal: without control characters and halves of others."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _scrub(text: str, secrets: tuple[str, ...]) -> str:

@@ -17,11 +17,12 @@ import structlog
 
 from pvcharge.concealed import hide
 from pvcharge.drivers.base import AuthError, PermanentError, TransientError
-from pvcharge.drivers.solaredge.answers import LOGIN_HINT, Answer, problem, refusal, shown, understand
+from pvcharge.drivers.solaredge.answers import LOGIN_HINT, Answer, problem, refusal, understand
 from pvcharge.drivers.solaredge.fields import as_mapping, as_number, as_text, as_time, unusable
 from pvcharge.drivers.solaredge.settings import SolarEdgeSettings
 from pvcharge.model import Clock
 from pvcharge.storage import read_json, write_json
+from pvcharge.texts import printable
 
 log = structlog.get_logger(__name__)
 
@@ -113,7 +114,7 @@ def authorize_url(settings: SolarEdgeSettings) -> str:
 
 
 def _short(pasted: str) -> str:
-    return shown(pasted[:_SHOWN])
+    return printable(pasted[:_SHOWN])
 
 
 def extract_code(pasted: str, site_id: int) -> str:

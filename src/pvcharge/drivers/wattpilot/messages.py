@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pvcharge import texts
 from pvcharge.drivers.wattpilot.auth import sign
 
 _LONGEST_TEXT = 120
@@ -149,7 +150,7 @@ def _text(content: dict[str, Any], key: str) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)  # a serial number or version that some firmware sends as a number
     # JSON can hold halves of characters, which no hash and no text can.
-    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else None
+    return texts.sendable(value) if isinstance(value, str) else None
 
 
 def _properties(content: dict[str, Any]) -> dict[str, Any]:
@@ -166,7 +167,7 @@ def _request_id(content: dict[str, Any]) -> int | None:
 def printable(value: Any) -> str:
     """Return a text of the box fit for a log or a terminal: bounded, without control characters."""
     text = value if isinstance(value, str) else ""
-    return "".join(c if c.isprintable() else "?" for c in text[:_LONGEST_TEXT])
+    return texts.printable(text[:_LONGEST_TEXT])
 
 
 def login(token3: str, proof: str) -> str:

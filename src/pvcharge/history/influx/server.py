@@ -19,6 +19,7 @@ import aiohttp
 
 from pvcharge.concealed import conceal
 from pvcharge.history.influx.settings import InfluxSettings
+from pvcharge.texts import printable
 from pvcharge.tls import client_context
 
 # A server's word that it has taken a batch but for so many points. Some 2.x say so with status 500; with
@@ -183,7 +184,7 @@ class Server:
         text = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
         if self._token:
             text = conceal(text, (self._token,))
-        return "".join(each if each.isprintable() else " " for each in text).strip()[:_LONGEST_TEXT]
+        return printable(text, " ").strip()[:_LONGEST_TEXT]
 
     def _session(self, **settings: Any) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()

@@ -5,13 +5,14 @@ Besides these there is one for the programs on this machine that may read the da
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from pvcharge.model import Clock
+from pvcharge.storage import KeptTime
 from pvcharge.web.access.kept import KeptFile
 from pvcharge.web.access.models import LONGEST_TOKEN_NAME, MOST_TOKENS
 from pvcharge.web.access.sessions import ID_BYTES, digest
@@ -21,12 +22,6 @@ LOCAL_TOKEN_FILE = "web-token"  # noqa: S105 - the name of a file
 PREFIX = "pvc_"  # so that people, and programs that look for leaks, see what it is
 USED_AFTER_S = 3600.0  # so often it is written down that a token is used
 _ID_BYTES = 8
-
-
-# Within this no conversion to another zone ends beyond the first or the last day of all.
-_Time = Annotated[
-    AwareDatetime, Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(3000, 1, 1, tzinfo=UTC))
-]
 
 
 class TooManyTokensError(Exception):
@@ -41,8 +36,8 @@ class Token(BaseModel):
     id: str = Field(pattern=r"^[0-9a-f]{16}$")
     name: str = Field(max_length=LONGEST_TOKEN_NAME)
     hash: str = Field(pattern=r"^[0-9a-f]{64}$", repr=False)
-    created_at: _Time
-    last_used_at: _Time | None = None
+    created_at: KeptTime
+    last_used_at: KeptTime | None = None
 
 
 class Tokens:
