@@ -2,7 +2,7 @@
 
     python bench/mutate.py [--module control/limits] [--only comparison] [--sample 50 --seed 1] [--jobs 2]
 
-Each fault is put into a copy of the tree, and the module's tests are run until the first of them fails.
+With each fault the module's tests are run until the first of them fails; no file is changed for it.
 Prints what was caught and each fault that was not; those of `equivalent_mutants.toml` are known to change
 nothing that can be seen, with the reason. Ends with 1 if any other survives.
 """
@@ -10,10 +10,7 @@ nothing that can be seen, with the reason. Ends with 1 if any other survives.
 import argparse
 import os
 import random
-import shutil
-import signal
 import sys
-import tempfile
 import time
 import tomllib
 from collections import Counter
@@ -22,11 +19,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-import hypothesis  # noqa: F401 - so that no child has to load it
-import pydantic  # noqa: F401 - the same
-import pytest
-import structlog  # noqa: F401 - the same
 from mutants import Mutant, mutants
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from support.broken import outcome
 
 ROOT = Path(__file__).resolve().parent.parent
 KNOWN = Path(__file__).with_name("equivalent_mutants.toml")
@@ -122,65 +119,6 @@ class Fate(NamedTuple):
     caught: bool
 
 
-_shop: list["Workshop"] = []  # of a worker, one
-
-
-class Workshop:
-    """A copy of the tree, in which one fault at a time is tried."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        for name in ("src", "tests", "pyproject.toml", "docs", "config.example.toml", "systemd", "README.md"):
-            source, target = ROOT / name, folder / name
-            if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, target)
-
-    def passes(self, module: str, source: str | None = None) -> bool:
-        """Run a module's tests with another source of it, and return whether all pass."""
-        file = self._folder / "src" / "pvcharge" / f"{module}.py"
-        original = file.read_text(encoding="utf-8")
-        if source is not None:
-            file.write_text(source, encoding="utf-8")
-        try:
-            return self._run([f"tests/{name}" for name in TESTS[module]])
-        finally:
-            file.write_text(original, encoding="utf-8")
-
-    def _run(self, tests: list[str]) -> bool:
-        """Run tests in a child that has the libraries already, and nothing of ours."""
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                code = _in_child(self._folder, tests)
-            finally:
-                os._exit(code)
-        due_s = time.monotonic() + LONGEST_S
-        while time.monotonic() < due_s:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                return os.waitstatus_to_exitcode(status) == 0
-            time.sleep(0.01)
-        os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        return False
-
-
-def _in_child(folder: Path, tests: list[str]) -> int:
-    os.setsid()
-    quiet = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(quiet, stream)
-    os.chdir(folder)
-    sys.dont_write_bytecode = True  # two faults of one size in one second have the same bytecode file
-    sys.path.insert(0, str(folder / "src"))
-    os.environ |= {"CI": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(folder / "src")}
-    options = ["-x", "-q", "-n0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    return int(pytest.main([*options, *tests]))
-
-
 def chosen(args: argparse.Namespace) -> list[tuple[str, Mutant]]:
     """Return the faults that are asked for."""
     modules = [args.module] if args.module else list(TESTS)
@@ -198,24 +136,27 @@ def chosen(args: argparse.Namespace) -> list[tuple[str, Mutant]]:
 
 def fates(faults: list[tuple[str, Mutant]], jobs: int) -> Iterator[Fate]:
     """Try all faults and yield what becomes of them, in their order."""
-    with tempfile.TemporaryDirectory() as name, get_context("fork").Pool(jobs, _open_shop, (name,)) as pool:
+    with get_context("fork").Pool(jobs) as pool:
         for module in pool.imap(_fails_by_itself, dict.fromkeys(module for module, _ in faults)):
             if module:
                 sys.exit(f"the tests of {module} fail without any fault")
         yield from pool.imap(_fate, faults)
 
 
-def _open_shop(folder: str) -> None:
-    _shop.append(Workshop(Path(folder) / str(os.getpid())))
-
-
 def _fails_by_itself(module: str) -> str:
-    return "" if _shop[0].passes(module) else module
+    return "" if _passes(module) else module
 
 
 def _fate(fault: tuple[str, Mutant]) -> Fate:
     module, mutant = fault
-    return Fate(module, mutant, caught=not _shop[0].passes(module, mutant.source))
+    return Fate(module, mutant, caught=not _passes(module, mutant.source))
+
+
+def _passes(module: str, broken: str | None = None) -> bool:
+    """Run a module's tests, with another source of it if one is given."""
+    name, tests = f"pvcharge.{module.replace('/', '.')}", [f"tests/{test}" for test in TESTS[module]]
+    code, _ = outcome(name, lambda source: source if broken is None else broken, tests, LONGEST_S)
+    return code == 0
 
 
 def known() -> dict[tuple[str, str, str], str]:
@@ -233,6 +174,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT / "src"))
+    os.environ |= {"CI": "1", "PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     harmless, began_s = known(), time.monotonic()
     counts: Counter[tuple[str, str]] = Counter()
     survivors = 0

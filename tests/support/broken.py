@@ -1,15 +1,19 @@
 """Runs tests with one place of the source broken, to see whether they notice.
 
-The program reads JSON, a list of faults: each the module, the text in it, what stands there instead, and the
-tests. It answers with the exit codes of pytest and what it said. No file of the source is written: the module
-is changed on its way from the disk, past any bytecode.
+No file of the source is written: the module is changed on its way from the disk, past any bytecode. Whoever
+uses this must not have loaded anything of ours before.
+
+As a program it reads JSON, a list of faults: each the module, the text in it, what stands there instead, and
+the test. It answers with the exit codes of pytest and what it said.
 """
 
 import json
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
@@ -23,17 +27,31 @@ import structlog  # noqa: F401 - the same
 OPTIONS = ("-x", "-q", "-n0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 
 
+LOOK_S = 0.01  # between two looks whether a child has ended
+Change = Callable[[str], str]  # of a source
+
+
+def replacing(before: str, after: str) -> Change:
+    """Return what puts another text in the place of one that must be there, once."""
+
+    def replaced(source: str) -> str:
+        if source.count(before) != 1:
+            raise ImportError(f"not once in it: {before}")
+        return source.replace(before, after)
+
+    return replaced
+
+
 class Breaker(MetaPathFinder):
-    """Finds one module, and has it read with a text in it replaced.
+    """Finds one module, and has it read with its source changed.
 
     Args:
         name: of the module, with dots.
-        before: the text, once in the file.
-        after: what stands there instead.
+        change: of its source.
     """
 
-    def __init__(self, name: str, before: str, after: str) -> None:
-        self._name, self._before, self._after = name, before, after
+    def __init__(self, name: str, change: Change) -> None:
+        self._name, self._change = name, change
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -44,21 +62,19 @@ class Breaker(MetaPathFinder):
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is None or spec.origin is None:
             raise ImportError(f"{fullname}: not found, so it cannot be broken")
-        spec.loader = _Loader(fullname, spec.origin, self._before, self._after)
+        spec.loader = _Loader(fullname, spec.origin, self._change)
         return spec
 
 
 class _Loader(SourceFileLoader):
-    def __init__(self, fullname: str, path: str, before: str, after: str) -> None:
+    def __init__(self, fullname: str, path: str, change: Change) -> None:
         super().__init__(fullname, path)
-        self._before, self._after = before, after
+        self._change = change
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        source = self.get_data(path).decode("utf-8")
-        if source.count(self._before) != 1:
-            raise ImportError(f"{path}: not once in it: {self._before}")
-        return compile(source.replace(self._before, self._after), path, "exec", dont_inherit=True)
+        source = self._change(self.get_data(path).decode("utf-8"))
+        return compile(source, path, "exec", dont_inherit=True)
 
 
 class _NoShrinking:
@@ -71,24 +87,52 @@ class _NoShrinking:
         hypothesis.settings.load_profile("broken")
 
 
-def outcome(module: str, before: str, after: str, *tests: str) -> tuple[int, str]:
-    """Run tests with a fault in a child that has the libraries already, and nothing of ours."""
+def outcome(
+    module: str, change: Change, tests: Sequence[str], longest_s: float = float("inf")
+) -> tuple[int, str]:
+    """Run tests with a fault in a child that has the libraries already, until the first of them fails.
+
+    Args:
+        module: of ours, with dots.
+        change: of its source.
+        tests: as pytest takes them.
+        longest_s: after which the child is killed.
+
+    Returns:
+        The exit code, and what was said.
+    """
     with tempfile.TemporaryFile() as said:
         child = os.fork()
         if child == 0:
             code = 70
             try:
+                os.setsid()
                 os.dup2(said.fileno(), 1)
                 os.dup2(said.fileno(), 2)
-                sys.meta_path.insert(0, Breaker(module, before, after))
+                sys.meta_path.insert(0, Breaker(module, change))
                 code = int(pytest.main([*OPTIONS, *tests], plugins=[_NoShrinking()]))
                 sys.stdout.flush()
             finally:
                 os._exit(code)
-        _, status = os.waitpid(child, 0)
+        code = _ended(child, longest_s)
         said.seek(0)
-        return os.waitstatus_to_exitcode(status), said.read().decode("utf-8", "replace")
+        return code, said.read().decode("utf-8", "replace")
+
+
+def _ended(child: int, longest_s: float) -> int:
+    due_s = time.monotonic() + longest_s
+    while time.monotonic() < due_s:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(LOOK_S)
+    os.killpg(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 if __name__ == "__main__":
-    json.dump([outcome(*fault) for fault in json.load(sys.stdin)], sys.stdout)
+    faults = json.load(sys.stdin)
+    json.dump(
+        [outcome(module, replacing(before, after), [test]) for module, before, after, test in faults],
+        sys.stdout,
+    )
