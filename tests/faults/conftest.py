@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from faults.home import Home
+from pvcharge.drivers.wattpilot import driver
 
 MakeHome = Callable[..., Home]
 RECOVERY = "recovery"
@@ -50,6 +51,14 @@ class Logs:
     def hold(self, secret: str) -> bool:
         """Whether a secret stands anywhere."""
         return any(secret in repr(line) for line in self.lines)
+
+
+@pytest.fixture
+def quick_charger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give sockets on loopback less time than those in a house."""
+    monkeypatch.setattr(driver, "HANDSHAKE_S", 1.5)
+    monkeypatch.setattr(driver, "ANSWER_S", 0.5)
+    monkeypatch.setattr(driver, "REPORT_S", 0.2)
 
 
 @pytest.fixture

@@ -30,9 +30,10 @@ from pvcharge.sim.house import House
 from pvcharge.sim.solaredge import SolarEdgeServer
 from pvcharge.sim.solaredge.limits import SolarEdgeLimits
 from pvcharge.sim.solaredge_modbus import ModbusServer
-from pvcharge.sim.wattpilot import WattpilotBox, WattpilotServer
+from pvcharge.sim.wattpilot import WattpilotServer
 from pvcharge.tasks.feed import Event
 from support.broker import HOST
+from support.overheard_box import OverheardBox
 from tasks.fakes import RecordingFeed
 
 SITE_ID, API_KEY, CLIENT_ID, CLIENT_SECRET = 4711, "SITEKEY123", "our-app", "our-app-secret"
@@ -59,7 +60,7 @@ class Sunshine:
         return 500.0 + 50.0 * math.sin(at.timestamp() / 13.0)
 
 
-class WatchedBox(WattpilotBox):
+class WatchedBox(OverheardBox):
     """A box that remembers what clients set.
 
     Attributes:
@@ -69,22 +70,7 @@ class WatchedBox(WattpilotBox):
     def __init__(self, feed: RecordingFeed) -> None:
         super().__init__()
         self.writes: list[tuple[str, Any, int]] = []
-        self._feed = feed
-        self._pressed = False
-
-    def set_value(self, key: str, value: Any) -> None:
-        """Remember, and take it."""
-        if not self._pressed:
-            self.writes.append((key, value, len(self._feed.events)))
-        super().set_value(key, value)
-
-    def press(self, key: str, value: Any) -> None:
-        """Be changed by hand, which is no client's doing."""
-        self._pressed = True
-        try:
-            super().press(key, value)
-        finally:
-            self._pressed = False
+        self.on_write = lambda key, value: self.writes.append((key, value, len(feed.events)))
 
 
 class Home:

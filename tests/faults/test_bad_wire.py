@@ -11,7 +11,6 @@ import pytest
 from faults.conftest import Logs, MakeHome
 from faults.home import Home
 from pvcharge.drivers.solaredge import transport
-from pvcharge.drivers.wattpilot import driver
 from pvcharge.model import Mode
 
 Driver = Literal["solaredge", "solaredge_modbus", "wattpilot"]
@@ -27,13 +26,12 @@ DRIP_S = 0.05  # real seconds between two bytes
 MOST_TRIES = 40
 TRIES_UNDER_WAY = 3  # as many answers of before the fault's end may come too late for Modbus
 
+pytestmark = pytest.mark.usefixtures("quick_charger")
+
 
 @pytest.fixture(params=["solaredge", "solaredge_modbus", "wattpilot"])
 def wired(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Driver:
     """Return whose wire it is; sockets on loopback get less time than those in a house."""
-    monkeypatch.setattr(driver, "HANDSHAKE_S", 1.5)
-    monkeypatch.setattr(driver, "ANSWER_S", 0.5)
-    monkeypatch.setattr(driver, "REPORT_S", 0.2)
     monkeypatch.setattr(transport, "_TIMEOUT", aiohttp.ClientTimeout(total=0.3))
     name: Driver = request.param
     return name

@@ -7,19 +7,12 @@ import pytest
 
 from faults.conftest import Logs, MakeHome
 from faults.home import PASSWORD, Home
-from pvcharge.drivers.wattpilot import driver
 from pvcharge.model import ChargerState, ChargerStatus, Mode, Reason, Setpoint
 
 DEVICE, WRITES = "wattpilot", "wattpilot writes"
 SPEED = 300.0
 
-
-@pytest.fixture(autouse=True)
-def _short_real_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give sockets on loopback less time than those in a house."""
-    monkeypatch.setattr(driver, "HANDSHAKE_S", 1.5)
-    monkeypatch.setattr(driver, "ANSWER_S", 0.5)
-    monkeypatch.setattr(driver, "REPORT_S", 0.2)
+pytestmark = pytest.mark.usefixtures("quick_charger")
 
 
 @pytest.fixture

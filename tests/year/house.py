@@ -9,7 +9,8 @@ from pvcharge.sim.house import House
 from pvcharge.sim.invented import invented
 from pvcharge.sim.solaredge import SolarEdgeServer
 from pvcharge.sim.solaredge_modbus import ModbusServer
-from pvcharge.sim.wattpilot import WattpilotBox, WattpilotServer
+from pvcharge.sim.wattpilot import WattpilotServer
+from support.overheard_box import OverheardBox
 from year.pace import ALONE, CHARGING, PLUGGED, Nudge, Pace, set_pace
 from year.wall import TrueClock
 
@@ -30,17 +31,11 @@ DECIDE = ("frc", "psm", "amp", "lmo", "err", "trx", "acs", "dwo", "car")
 SHOWN_AT_ONCE = ("car", "alw", "amp", "psm", "frc", "lmo", "err", "cbl", "cll")
 
 
-class YearBox(WattpilotBox):
-    """A box that tells who watches of each write, and sleeps while nothing can happen to it.
-
-    Attributes:
-        on_write: told of each write by a client, before it is taken: key and value.
-    """
+class YearBox(OverheardBox):
+    """A box that tells who watches of each write, and sleeps while nothing can happen to it."""
 
     def __init__(self, *, flex: bool) -> None:
         super().__init__(flex=flex, boot_s=BOOT_S, wh_noise=True, idle_while_switching=True)
-        self.on_write: Callable[[str, Any], None] = lambda _key, _value: None
-        self._pressed = False
         self._settings: tuple[Any, ...] = ()
 
     def tick(self, now: datetime) -> None:
@@ -61,20 +56,6 @@ class YearBox(WattpilotBox):
             return False
         car = self.car
         return car is None or (car.power_w <= 0 and (car.full or car.asleep or not self.properties["alw"]))
-
-    def set_value(self, key: str, value: Any) -> None:
-        """Tell of it, and take it."""
-        if not self._pressed:
-            self.on_write(key, value)
-        super().set_value(key, value)
-
-    def press(self, key: str, value: Any) -> None:
-        """Be changed by hand, which is no client's doing."""
-        self._pressed = True
-        try:
-            super().press(key, value)
-        finally:
-            self._pressed = False
 
 
 class YearHouse:
