@@ -2,7 +2,9 @@
 
 import base64
 import json
+import re
 from collections import OrderedDict
+from functools import cache
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -10,9 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pvcharge import concealed
-from pvcharge.concealed import MASK, MOST_HIDDEN, conceal, conceal_known, forms_of, hide
+from pvcharge.concealed import (
+    MASK,
+    MOST_HIDDEN,
+    conceal,
+    conceal_known,
+    find_form,
+    forms_of,
+    hide,
+    hide_for_good,
+)
 
 SECRET = "pl4nted/+ä&' \\=="
+OTHERS = [chr(code) for code in range(0x2200)] + ["\ufb05", "\ufb06"]
 secrets = st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=40)
 
 
@@ -69,3 +81,30 @@ def test_what_was_hidden_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_secret_is_too_odd(secret: str) -> None:
     """Halves of characters, as JSON can hold them, or the environment."""
     assert conceal(f"!{secret}!", [secret]) == f"!{MASK}!"
+
+
+def test_what_was_hidden_for_good_outlasts_all_logins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the configuration are not among the first that are forgotten."""
+    monkeypatch.setattr(concealed, "_hidden", OrderedDict())
+    monkeypatch.setattr(concealed, "_hidden_for_good", set())
+    hide_for_good(["of-the-configuration", "short"])
+    hide(f"token-number-{number}" for number in range(2 * MOST_HIDDEN))
+    assert conceal_known("of-the-configuration, short") == f"{MASK}, short"
+
+
+@cache
+def alike(letter: str) -> list[str]:
+    """Return all letters that a pattern without regard to case takes for this one."""
+    it = re.compile(re.escape(letter), re.IGNORECASE)
+    return [other for other in OTHERS if it.fullmatch(other)] or [letter]
+
+
+@given(
+    st.sampled_from([SECRET, "kiss-\u0130\u0131\u017f\u212a-K", "\u0390\u03c3\u03c2\u00b5-\ufb06-\u00df"]),
+    st.data(),
+)
+def test_no_glance_misses_what_a_pattern_finds(secret: str, data: st.DataObject) -> None:
+    """In whatever case, and with letters that are as good as others."""
+    written = "".join(data.draw(st.sampled_from(alike(letter))) for letter in secret)
+    pattern = re.compile("|".join(map(find_form, forms_of(secret))), re.IGNORECASE)
+    assert (conceal(written, [secret]) == written) is (pattern.search(written) is None)

@@ -13,10 +13,14 @@ from urllib.parse import quote, quote_plus
 
 MASK = "***"
 SHORTEST_ALONE = 6  # letters of a secret from which on it is found within words, too
-MOST_HIDDEN = 100  # a login is renewed every two hours
+MOST_HIDDEN = 100  # of those that pass: a login is renewed every two hours
 SHORTEST_HIDDEN = 8  # letters; a shorter one is a word that would be missed in many sentences
 
+_LIKE_ASCII = str.maketrans(
+    {"\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}": "i", "\N{LATIN SMALL LETTER DOTLESS I}": "i"}
+)
 _hidden: OrderedDict[str, None] = OrderedDict()
+_hidden_for_good: set[str] = set()
 
 
 def hide(secrets: Iterable[str]) -> None:
@@ -29,15 +33,32 @@ def hide(secrets: Iterable[str]) -> None:
         _hidden.popitem(last=False)
 
 
+def hide_for_good(secrets: Iterable[str]) -> None:
+    """Have these masked for as long as the process lives, but for short ones."""
+    _hidden_for_good.update(secret for secret in secrets if len(secret) >= SHORTEST_HIDDEN)
+
+
 def conceal_known(text: str) -> str:
     """Return a text in which all that was hidden is masked."""
-    return conceal(text, tuple(_hidden))
+    return conceal(text, (*_hidden_for_good, *_hidden))
 
 
 def conceal(text: str, secrets: Iterable[str]) -> str:
     """Return a text in which every form of these secrets is masked."""
-    pattern = _pattern(frozenset(secrets))
+    # A pattern is slow and large, and `re` itself keeps it: one is made only of what seems to be there.
+    holds = _folded(text).__contains__
+    pattern = _pattern([secret for secret in secrets if any(map(holds, _folded_forms(secret)))])
     return pattern.sub(MASK, text) if pattern else text
+
+
+def _folded(text: str) -> str:
+    """Return a text in which all is equal that a pattern without regard to case takes for equal."""
+    return text.lower() if text.isascii() else text.translate(_LIKE_ASCII).casefold()
+
+
+@lru_cache(maxsize=2 * MOST_HIDDEN)
+def _folded_forms(secret: str) -> tuple[str, ...]:
+    return tuple(map(_folded, forms_of(secret)))
 
 
 def forms_of(secret: str) -> set[str]:
@@ -66,8 +87,7 @@ def _in_base64(raw: bytes) -> Iterator[str]:
             yield from (letters, letters.translate(str.maketrans("+/", "-_")))
 
 
-@lru_cache(maxsize=64)
-def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
+def _pattern(secrets: Iterable[str]) -> re.Pattern[str] | None:
     forms = {form for secret in secrets for form in forms_of(secret)}
     longest_first = sorted(forms, key=len, reverse=True)
     return re.compile("|".join(map(find_form, longest_first)), re.IGNORECASE) if forms else None

@@ -12,7 +12,7 @@ from pvcharge.app import App
 from pvcharge.cli.main import innermost
 from pvcharge.cli.options import add_config
 from pvcharge.clock import FastClock, SystemClock
-from pvcharge.concealed import hide
+from pvcharge.concealed import hide_for_good
 from pvcharge.config import Config
 from pvcharge.reload import Reloader
 from pvcharge.secret_files import secrets_in
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         with hang_ups.kept():
             settings = config.load(args.config)
             log.set_up(settings.log)
-            hide(secrets_in(settings))
+            hide_for_good(secrets_in(settings))
             asyncio.run(_serve(settings, args, hang_ups))
     except BaseExceptionGroup as group:
         # The crash itself has been logged with its traceback when it happened.
