@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 
 import pytest
 from hypothesis import settings
+
+from support.patient_loop import PatientLoop
 
 # The machines that run this are shared and slow now and then: a deadline would fail good code. CI tries the
 # same examples each time, so that it is red for a change, not by chance; elsewhere the search goes on.
@@ -22,6 +25,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "fault(component, fault): proves a cell of the table in docs/reliability.md"
     )
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run all tests that await anything in a loop that forgives a busy machine."""
+    return {"patient": PatientLoop}
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:  # noqa: ARG001 - pytest passes by name
