@@ -218,7 +218,7 @@ async def test_without_a_store_there_are_no_tables(tmp_path: Path) -> None:
 async def test_it_does_not_grow_beyond_its_size(
     packer: SupportPacker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then the oldest rows are left out, and the newest stay."""
+    """Then some of the rows are left out."""
     whole = await packer.pack()
     monkeypatch.setattr(support, "LARGEST_TABLE", 20)
     assert "roof" not in members((await packer.pack()).content)["readings.csv"]
@@ -226,6 +226,21 @@ async def test_it_does_not_grow_beyond_its_size(
     monkeypatch.setattr(support, "LARGEST", len(whole.content) - 100)
     smaller = await packer.pack()
     assert len(smaller.content) <= len(whole.content) - 100
+
+
+async def test_the_newest_rows_are_told_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So what is left out is the oldest."""
+    built = config.build(tables(tmp_path), tmp_path / "pv.toml", {})
+    store = Store.open(built.state_dir / FILE)
+    for minute in range(3):
+        at = NOON + timedelta(minutes=minute)
+        store.write(Batch(at, [PowerFlow(at, at, 1000.0 + minute)]))
+    store.close()
+    packer = SupportPacker(built, LoopClock(SimpleNamespace(now=NOON)), KeptLog())
+    names, *rows = members((await packer.pack()).content)["readings.csv"].splitlines(keepends=True)
+    assert [row["pv_w"] for row in csv.DictReader([names, *rows])] == ["1002.0", "1001.0", "1000.0"]
+    monkeypatch.setattr(support, "LARGEST_TABLE", len(rows[0]) + len(rows[1]))
+    assert members((await packer.pack()).content)["readings.csv"] == "".join([names, *rows[:2]])
 
 
 async def test_the_loop_goes_on_while_it_is_packed(

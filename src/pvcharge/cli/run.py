@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until stopped; exit code 0 after a clean stop, 1 after a crash."""
-    heap.share()
+    heap.keep_small()
     os.umask(0o077)  # what is remembered tells when somebody is at home
     hang_ups = HangUps()
     try:

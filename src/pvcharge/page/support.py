@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 from re import match
+from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from pydantic import JsonValue
@@ -43,7 +44,7 @@ config.json    the configuration
 state.json     what the page shows now
 learned.json   what the controller has learned
 log.txt        the last events, newest first
-readings.csv, statuses.csv, decisions.csv, devices.csv   of the last day, as far as there is room
+readings.csv, statuses.csv, decisions.csv, devices.csv   of the last day, newest first; as much as fits
 starts.json    the last starts of the daemon
 problems.txt   what could not be packed
 
@@ -116,7 +117,11 @@ class SupportPacker:
         return SupportFile(f"pvcharge-support-{now:%Y%m%dT%H%M}.zip", content)
 
     def _packed(
-        self, tables: Mapping[str, object], entries: Sequence[LogEntry], now: datetime, problems: list[str]
+        self,
+        tables: Mapping[str, object],
+        entries: Sequence[LogEntry],
+        now: datetime,
+        problems: Sequence[str],
     ) -> bytes:
         blur = Blur(self._config)
         members = {"README.txt": README}
@@ -124,27 +129,36 @@ class SupportPacker:
         members["log.txt"] = "\n".join(_line(blur, entry) for entry in entries)[:LARGEST_TABLE]
         room = LARGEST_TABLE
         while True:
-            remembered = self._remembered(blur, now - BACK, room, problems)
-            content = _zipped({**members, **remembered}, blur, problems)
-            if len(content) <= LARGEST or not remembered or not room:
-                return content
+            content = io.BytesIO()
+            with ZipFile(content, "w", ZIP_DEFLATED) as archive:
+                _put(archive, members)
+                told = [*problems, *self._put_remembered(archive, blur, now - BACK, room)]
+                if told:
+                    _put(archive, {"problems.txt": "\n".join(blur.text(problem) for problem in told)})
+            if content.tell() <= LARGEST or not room:
+                return content.getvalue()
             room //= 2
 
-    def _remembered(self, blur: Blur, since: datetime, room: int, problems: list[str]) -> dict[str, str]:
-        """Return the tables since a time, each of so many bytes at most."""
+    def _put_remembered(self, archive: ZipFile, blur: Blur, since: datetime, room: int) -> list[str]:
+        """Put in the tables since a time, each of so many bytes at most, and return what went wrong.
 
-        def tell(reader: Reader) -> dict[str, str]:
+        They are written as they are read: a day of them as texts would be many times what all else takes.
+        """
+
+        def tell(reader: Reader) -> None:
             ((seq,),) = reader.rows(_FIRST, to_us(since))
             first = reader.last_seq() + 1 if seq is None else seq
-            found = {f"{name}.csv": _csv(reader, table, first, blur, room) for name, table in TABLES.items()}
+            for name, table in TABLES.items():
+                with archive.open(f"{name}.csv", "w") as member:
+                    _write_csv(member, reader, table, first, blur, room)
             starts = [replace(run, learned=None) for run in reader.runs()[-LAST_RUNS:]]  # it may be long
-            return found | {"starts.json": _json(blur.value(starts))}
+            _put(archive, {"starts.json": _json(blur.value(starts))})
 
         try:
-            return ask(self._config.state_dir / FILE, tell) or {}
+            ask(self._config.state_dir / FILE, tell)
         except UNREADABLE as error:
-            problems.append(f"history: {error}")
-            return {}
+            return [f"history: {error}"]
+        return []
 
 
 def versions() -> dict[str, str]:
@@ -179,20 +193,19 @@ def _line(blur: Blur, entry: LogEntry) -> str:
     return " ".join([entry.at.isoformat(timespec="milliseconds"), entry.level, blur.text(entry.event), *told])
 
 
-def _csv(reader: Reader, table: str, first_seq: int, blur: Blur, room: int) -> str:
-    """Return the newest rows of a table, in order of time; times are ISO 8601."""
+def _write_csv(member: IO[bytes], reader: Reader, table: str, first_seq: int, blur: Blur, room: int) -> None:
+    """Write the newest rows of a table, newest first as far as there is room; times are ISO 8601."""
     names = [name for (name,) in reader.rows("SELECT name FROM pragma_table_info(?)", table)]
     query = f"SELECT * FROM {table} WHERE seq >= ? ORDER BY seq DESC"  # noqa: S608 - one of ours
-    lines: list[str] = []
-    size = 0
+    member.write(f"{','.join(names)}\n".encode())
     for cells in _cells(reader.rows(query, first_seq), names, blur):
         line = io.StringIO()
         csv.writer(line, lineterminator="\n").writerow(cells)
-        size += len(line.getvalue().encode())
-        if size > room:
+        told = sendable(line.getvalue()).encode()
+        room -= len(told)
+        if room < 0:
             break
-        lines.append(line.getvalue())
-    return f"{','.join(names)}\n{''.join(reversed(lines))}"
+        member.write(told)
 
 
 def _cells(rows: Iterator[Row], names: Sequence[str], blur: Blur) -> Iterator[list[object]]:
@@ -214,10 +227,6 @@ def _cells(rows: Iterator[Row], names: Sequence[str], blur: Blur) -> Iterator[li
         yield [told(name, value) for name, value in zip(names, row, strict=True)]
 
 
-def _zipped(members: Mapping[str, str], blur: Blur, problems: Sequence[str]) -> bytes:
-    content = io.BytesIO()
-    told = {"problems.txt": "\n".join(blur.text(problem) for problem in problems)} if problems else {}
-    with ZipFile(content, "w", ZIP_DEFLATED) as archive:
-        for name, text in {**members, **told}.items():
-            archive.writestr(name, sendable(text))
-    return content.getvalue()
+def _put(archive: ZipFile, members: Mapping[str, str]) -> None:
+    for name, text in members.items():
+        archive.writestr(name, sendable(text))
