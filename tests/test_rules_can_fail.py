@@ -16,7 +16,7 @@ NOTICED, FINE = 1, 0  # how pytest ends: a test has failed, all have passed
 # The module, what stands in it, what stands there instead, and the test of the rule.
 RULES = {
     "1: the charger's own limit holds": (
-        "control.controller",
+        "control.currents",
         "min(highest_a, status.max_current_a)",
         "max(highest_a, status.max_current_a)",
         "control/test_safety_rules.py::test_rule_1_never_outside_the_limits",
@@ -52,16 +52,28 @@ RULES = {
         "control/test_safety_rules.py::test_rule_5_a_start_changes_nothing",
     ),
     "6: the driver's own hand wins": (
-        "control.controller",
-        "changed == self._hand_acknowledged",
-        "changed != self._hand_acknowledged",
+        "control.hand",
+        "changed_at == self.acknowledged_at",
+        "changed_at != self.acknowledged_at",
         "control/test_safety_rules.py::test_rule_6_the_hand_wins",
+    ),
+    "6: over a restart too": (
+        "control.controller",
+        "self._hand.recall(kept.lately.hand_acknowledged_at)",
+        "self._hand.acknowledged_at",
+        "control/test_restart.py::test_a_change_by_hand_is_respected_on",
     ),
     "7: minimum times hold": (
         "control.limits",
         "if now_s < free_s else None",
         "if now_s > free_s else None",
         "control/test_safety_rules.py::test_rule_7_limits_on_switching_hold_in_every_mode",
+    ),
+    "7: over a restart too": (
+        "control.controller",
+        "self._limits.recall(kept.lately.switches)",
+        "self._limits.kept()",
+        "control/test_restart.py::test_starts_before_it_count",
     ),
 }
 

@@ -18,9 +18,10 @@ from pvcharge.drivers.solaredge.oauth import TokenKeeper
 from pvcharge.drivers.solaredge.settings import SolarEdgeSettings
 from pvcharge.history.energy.meter import EnergyMeter
 from pvcharge.history.sessions.tracker import Prices, SessionTracker
-from pvcharge.model import ChargerState, ChargerStatus, LimitsCommand, PowerFlow
+from pvcharge.model import NO_CHARGE, ChargerState, ChargerStatus, LimitsCommand, PowerFlow, Setpoint
 from pvcharge.tasks.charger_task import OnSilence
 from pvcharge.tasks.commands_store import CommandsStore
+from pvcharge.tasks.hand_store import TOO_OLD, HandStore
 from pvcharge.tasks.learned_store import LearnedStore
 from pvcharge.tasks.orders_store import Orders, OrdersStore
 from pvcharge.tasks.settings_overlay import EDITABLE, Overlay, SettingsInvalidError
@@ -91,6 +92,15 @@ async def _commands() -> None:
         if isinstance(command, LimitsCommand):
             assert is_number(command.min_current_a, 1, 1000)
             assert is_number(command.max_current_a, 1, 1000)
+
+
+async def _hand() -> None:
+    store = HandStore(_STATE, _CLOCK, _nothing())
+    await store.restore()
+    for setpoint in (None, Setpoint(3, 10), NO_CHARGE):
+        status = store.complete(ChargerStatus(NOON, ChargerState.READY, 0.0, setpoint=setpoint))
+        if status.changed_by_hand_at is not None:
+            assert timedelta(0) <= NOON - status.changed_by_hand_at < TOO_OLD
 
 
 async def _orders() -> None:
@@ -180,6 +190,7 @@ async def _budget() -> None:
 _FILES: dict[str, tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = {
     "settings.json": ("settings.json", _settings),
     "commands.json": ("commands.json", _commands),
+    "hand.json": ("hand.json", _hand),
     "orders.json": ("orders.json", _orders),
     "learned.json": ("learned.json", _learned),
     "web-sessions.json": ("web-sessions.json", _web_sessions),

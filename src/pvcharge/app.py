@@ -21,6 +21,7 @@ from pvcharge.tasks.charger_task import ChargerTask, OnSilence
 from pvcharge.tasks.commands_store import CommandsStore
 from pvcharge.tasks.control_loop import ControlLoop
 from pvcharge.tasks.feed import Feed
+from pvcharge.tasks.hand_store import HandStore
 from pvcharge.tasks.learned_store import LearnedStore
 from pvcharge.tasks.orders_store import OrdersStore
 from pvcharge.tasks.poller import Poller
@@ -99,7 +100,7 @@ class App:
         await learned.restore()
         line = self._line() if config.mqtt else None
         charger = self._charger(line)
-        charger_task = self._charger_task(charger)
+        charger_task, hand = await self._charger_task(charger)
         pollers, demands = self._pollers()
         control_loop = ControlLoop(
             controller,
@@ -116,6 +117,7 @@ class App:
             **_polls(pollers),
             "control loop": control_loop.run,
             "charger": charger_task.run,
+            **hand,
             "commands store": store.run,
             "settings store": settings.run,
             "learned store": learned.run,
@@ -203,12 +205,13 @@ class App:
         )
         pollers, demands = self._pollers()
         charger = make_charger(config, clock)
-        charger_task = self._charger_task(charger)
+        charger_task, hand = await self._charger_task(charger)
         progressed = self._progress_with(charger_task)
         relay = Relay(bridge, clock, self.inbox, demands, progressed, self._watch(stand_in))
         tasks: Tasks = {
             **_polls(pollers),
             "charger": charger_task.run,
+            **hand,
             "relay": relay.run,
             "bridge": bridge.run,
             **self._edge_page(charger.name, line, bridge),
@@ -261,11 +264,18 @@ class App:
             return RemoteCharger(line.link, line.heartbeat, line.namespace, self.clock)
         return make_charger(self.config, self.clock)
 
-    def _charger_task(self, charger: Charger) -> ChargerTask:
+    async def _charger_task(self, charger: Charger) -> tuple[ChargerTask, Tasks]:
+        """Return the charger's task, and the one that remembers changes by hand where the charger is."""
         edge, control = self.config.edge, self.config.control
         most = WearLimits.beyond(control.max_starts_per_hour, control.max_phase_switches_per_hour)
         limits = control.setpoint_limits
-        return ChargerTask(charger, self.clock, self._leases, self.inbox, self.feed, edge, limits, most)
+        task = ChargerTask(charger, self.clock, self._leases, self.inbox, self.feed, edge, limits, most)
+        if self.config.role == "cloud":
+            return task, {}
+        store = HandStore(self.config.state_dir, self.clock, self.feed.subscribe())
+        await store.restore()
+        task.complete = store.complete
+        return task, {"hand store": store.run}
 
     def _progress_with(self, charger: ChargerTask) -> Callable[[], None]:
         """Return what tells of progress for as long as the charger's task makes some, too."""

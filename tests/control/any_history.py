@@ -1,5 +1,6 @@
 """Any history of events around a controller, and books of what it may switch, for rules that always hold."""
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,6 +71,7 @@ events = st.one_of(
     ),
     st.tuples(st.just("hand"), st.fixed_dictionaries({"setpoint": setpoints})),
     st.tuples(st.just("mode"), st.fixed_dictionaries({"mode": st.sampled_from(list(Mode))})),
+    st.tuples(st.just("restart"), st.fixed_dictionaries({"stops": st.booleans()})),
 )
 histories = st.lists(st.tuples(st.integers(0, 900), events), max_size=80)
 
@@ -88,6 +90,7 @@ class Watched:
     )
     decisions: list[Decision] = field(default_factory=list)
     commands: list[datetime] = field(default_factory=list)
+    mode: Mode | None = None  # commanded last, but for a boost
     in_force: list[ControlSettings] = field(default_factory=list)  # at each decision
 
     def tell(self, kind: str, details: dict[str, Any]) -> None:
@@ -106,6 +109,9 @@ class Watched:
             case "mode":
                 self.controller.set_mode(details["mode"])
                 self.commands.append(self.now)
+                self.mode = self.mode if details["mode"] is Mode.BOOST else details["mode"]
+            case "restart":
+                self._restart(**details)
             case "configure":
                 self.settings = ControlSettings.model_validate(dict(self.settings) | details)
                 self.controller.configure(self.settings)
@@ -114,6 +120,19 @@ class Watched:
             case "status":
                 self.status = replace(self.status, **details)
         self._report()
+
+    def _restart(self, *, stops: bool) -> None:
+        """Begin anew, with what the daemon keeps; it may have stopped the charge before."""
+        if stops:
+            self.status = replace(self.status, setpoint=NO_CHARGE)
+            self.commands.append(self.now)  # that stop is free
+        document = json.loads(json.dumps(self.controller.learned()))
+        self.controller = Controller(self.settings)
+        self.controller.recall(document)
+        boosts = bool(self.decisions) and self.decisions[-1].mode is Mode.BOOST
+        for mode in (self.mode, Mode.BOOST if boosts else None):
+            if mode is not None:
+                self.controller.set_mode(mode)
 
     def _report(self) -> None:
         drawn = self.status.setpoint if self.status.state is ChargerState.CHARGING else None

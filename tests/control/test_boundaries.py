@@ -6,7 +6,7 @@ import pytest
 
 from control.test_freshness import feed
 from pvcharge.control import Controller, ControlSettings
-from pvcharge.control.freshness import CHARGER_MOVED_W, LONGEST_CADENCE_S, Freshness
+from pvcharge.control.freshness import CHARGER_MOVED_W, FIRST_READING_S, LONGEST_CADENCE_S, Age, Freshness
 from pvcharge.model import NO_CHARGE, ChargerState, ChargerStatus, PowerFlow, Reason, Setpoint
 from support.bench import make_bench
 
@@ -42,6 +42,24 @@ def test_how_much_a_meter_may_miss(moved_w: float, frozen: bool) -> None:  # noq
         at = START + timedelta(seconds=second)
         fresh.observe(PowerFlow(start=at, end=at, grid_w=7.0), at.timestamp(), charger_w)
     assert fresh.frozen is frozen
+
+
+@pytest.mark.parametrize(
+    ("age_s", "age"), [(35.0, Age.FRESH), (35.1, Age.LATE), (80.0, Age.LATE), (80.1, Age.STALE)]
+)
+def test_how_old_a_reading_may_get(age_s: float, age: Age) -> None:
+    """One each 10 s, 5 s old on arrival: late is beyond 5 + 15 + 15 s, stale beyond 5 + 30 + 45 s."""
+    fresh = Freshness()
+    last_s = feed(fresh, 10, 0, 5) - 5
+    assert fresh.state(last_s + age_s) is age
+
+
+@pytest.mark.parametrize(("waited_s", "age"), [(FIRST_READING_S, Age.LATE), (FIRST_READING_S + 1, Age.STALE)])
+def test_how_long_the_first_reading_is_waited_for(waited_s: float, age: Age) -> None:
+    """A whole quarter of an hour, from when it was first asked for."""
+    fresh, began_s = Freshness(), START.timestamp()
+    fresh.state(began_s)
+    assert fresh.state(began_s + waited_s) is age
 
 
 @pytest.mark.parametrize(("silent_s", "heard"), [(180, True), (181, False)])

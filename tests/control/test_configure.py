@@ -191,3 +191,18 @@ def test_switches_are_remembered_however_few_are_allowed() -> None:
     assert limits.blocked(400.0, 0, 1) == (Reason.SWITCH_LIMIT, 3600.0)
     limits.configure(ControlSettings(max_starts_per_hour=MOST_AN_HOUR, min_off_s=0))
     assert limits.blocked(400.0, 0, 1) is None
+
+
+def test_the_car_stays_known_until_the_voltage_is_another() -> None:
+    """It draws 220 W for each A: 6 A pay from half of that on, and from half of 6 x 240 W when told so."""
+    bench = make_bench(phases=(1,))
+    bench.controller.set_mode(Mode.BOOST)
+    for second in range(0, 60, 5):
+        bench.status(second, current_a=16.0)
+        bench.setpoint = bench.decide(second).setpoint
+        bench.power_w, bench.state = 16 * 220.0, ChargerState.CHARGING
+    assert bench.decide(60).needed_w == 660.0
+    bench.controller.configure(ControlSettings(phases=(1,), min_on_s=7))
+    assert bench.decide(60).needed_w == 660.0
+    bench.controller.configure(ControlSettings(phases=(1,), min_on_s=7, voltage_v=240.0))
+    assert bench.decide(60).needed_w == 720.0

@@ -20,6 +20,7 @@ def make(weights: tuple[float, float] = (1.0, 1.0), current_a: tuple[int, int] =
         (1, -500, 6),
         (1, 1000, 6),
         (1, 1610 + 114, 7),  # below the middle between 7 and 8 A
+        (1, 1610 + 115, 7),  # just in the middle: the car need not draw more for the same
         (1, 1610 + 116, 8),
         (1, 9000, 16),
         (3, 4140, 6),
@@ -80,3 +81,34 @@ def test_objectives_are_two_weights(
     made = ControlSettings.model_validate(settings).weights
     assert made == pytest.approx(weights)
     assert make(made).break_even_w() == pytest.approx(break_even_w, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "leans"),
+    [
+        ({"objective": "balance"}, False),
+        ({"objective": "cost", "import_price": 0.3, "feed_in_price": 0.1}, False),
+        ({"objective": "cost", "import_price": 0.3, "feed_in_price": 0.1, "car_energy_price": 0.15}, True),
+        ({"objective": "no_import"}, True),
+    ],
+)
+def test_only_what_costs_more_on_one_side_leans(settings: dict[str, float], leans: bool) -> None:  # noqa: FBT001 - a case
+    """Where both sides cost the same, what is expected is all that counts; else what may be does, too."""
+    assert make(ControlSettings.model_validate(settings).weights).leans is leans
+
+
+@pytest.mark.parametrize(
+    ("weights", "current_a"),
+    [((0.0, 2.0), 13), ((0.5, 1.5), 13), ((1.0, 1.0), 10), ((1.5, 0.5), 8), ((2.0, 0.0), 8)],
+)
+def test_the_dearer_side_says_which_likely_surplus_counts(
+    weights: tuple[float, float], current_a: int
+) -> None:
+    """Of 8, 10 and 13 A: the most where import costs nothing, the least where export costs nothing."""
+    assert make(weights).best_current_a(1, 1840.0, 2300.0, 2990.0) == current_a
+
+
+def test_every_watt_has_its_cost() -> None:
+    """Half a watt bought costs half of one, and half a watt sold does; nothing exchanged costs nothing."""
+    ladder = make((1.5, 0.5))
+    assert [ladder.cost_w(1380.0, surplus_w) for surplus_w in (1379.5, 1380.0, 1380.5)] == [0.75, 0.0, 0.25]

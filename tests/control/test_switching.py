@@ -86,6 +86,20 @@ def test_the_last_change_of_an_hour_is_dear() -> None:
     assert regret.price_wh(1, 3, 1.0) == 2 * regret.price_wh(1, 3) == 45.0
 
 
+@pytest.mark.parametrize(("scarcity", "most_wh"), [(0.0, 15.0), (0.5, 22.5), (1.0, 30.0)])
+def test_regret_counts_up_to_the_price_of_the_change(scarcity: float, most_wh: float) -> None:
+    """So a change that has become dearer, since few are left of this hour, can still be earned."""
+    regret = Regret(ALL, 15.0, 22.5)
+    for _ in range(100):
+        regret.observe(LADDER, -5000.0, 60.0, scarcity)
+    assert regret.work_wh == {0: 0.0, 1: most_wh, 3: most_wh}
+
+
+def test_of_states_that_are_as_good_the_one_of_fewer_phases_is_taken() -> None:
+    """While nothing is known of the surplus, a charge that must be begins on one phase."""
+    assert Regret(ALL, 15.0, 22.5).best(0, (1, 3)) == 1
+
+
 def test_prices_change_while_it_runs() -> None:
     """What has been regretted stays, and pays for a change that has become cheap."""
     regret, waits_s = settled(1), seconds_until_change(1, 650.0)

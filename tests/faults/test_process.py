@@ -22,13 +22,15 @@ from pvcharge.history.reading import Reader
 from pvcharge.history.store import Batch, Store
 from pvcharge.model import NO_CHARGE, EnergyTotals, Mode, Reason
 from pvcharge.storage import read_json
-from service.rig import car_at_the_box, devices_at
+from pvcharge.tasks.hand_store import FILE as HAND
+from service.rig import PATIENCE_S, car_at_the_box, devices_at
 from service.rig import running as running_daemon
 from split.standstill import standing_still
 
 KILLS = 5
 FIVE_MINUTES_S = 300.0
 READ_S = 30.0
+OFF = 1  # of the box's `frc`
 PACE_S = 1.0  # no two writes to the charger come closer
 ROOM = 3_000_000  # bytes that can still be had
 # From the first boost on there is hardly any memory to be had, and a megabyte of it is gone each time.
@@ -93,6 +95,31 @@ async def test_files_are_whole_whenever_it_is_killed(tmp_path: Path) -> None:
         assert check == ("ok",)
         assert rows % ROWS == 0
         assert totals.pv_wh == rows
+
+
+@pytest.mark.fault("process", "kill -9")
+async def test_a_stop_by_hand_outlasts_it(tmp_path: Path) -> None:
+    """The driver stops the charge at the box, then it is killed: the next one knows, and starts nothing."""
+
+    async def shows(reason: Reason) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while (await daemon.ask("GET", "/state"))["values"]["reason"] != reason:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+
+    async with car_at_the_box() as server:
+        async with running_daemon(tmp_path, devices=devices_at(server)) as daemon:
+            await daemon.has_said(event="web server listens")
+            await daemon.ask("PUT", "/boost", on=True)
+            await shows(Reason.BOOST)
+            server.box.press("frc", OFF)
+            await shows(Reason.BY_HAND)
+            async with asyncio.timeout(PATIENCE_S):
+                while not (tmp_path / HAND).exists():  # noqa: ASYNC110 - a moment later
+                    await asyncio.sleep(0.01)
+        async with running_daemon(tmp_path, devices=devices_at(server)) as daemon:
+            await daemon.has_said(event="web server listens")
+            await shows(Reason.BY_HAND)
+            assert server.box.properties["frc"] == OFF
 
 
 @pytest.mark.fault("process", "SIGSTOP 5 min")

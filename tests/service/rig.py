@@ -174,6 +174,7 @@ async def running(
     variables.pop("WATCHDOG_PID", None)
     code = f"{patch}\nimport sys\nfrom pvcharge.cli.main import main\nsys.exit(main())"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        notify.unlink(missing_ok=True)  # of a daemon before
         manager.bind(str(notify))
         manager.settimeout(0)
         process = await asyncio.create_subprocess_exec(

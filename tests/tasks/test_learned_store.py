@@ -10,8 +10,17 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from pvcharge.model import ForgetCommand, Mode, ModeCommand
-from pvcharge.tasks.feed import Feed
+from pvcharge.model import (
+    NO_CHARGE,
+    Decision,
+    ForgetCommand,
+    LimitsCommand,
+    Mode,
+    ModeCommand,
+    Reason,
+    Setpoint,
+)
+from pvcharge.tasks.feed import Event, Feed
 from pvcharge.tasks.learned_store import FILE, TOO_OLD, WRITE_EVERY_S, LearnedStore
 from support.disk import small_disk
 from tasks.fakes import START, VirtualClock, running
@@ -90,6 +99,30 @@ async def test_it_is_written_from_time_to_time_and_at_the_end(tmp_path: Path) ->
         daemon.pupil.known["car"]["watts"].append(2070.0)
     assert daemon.on_disk() == {"v": 1, "car": {"watts": [690.1, 1380.0, 2070.0]}}
     assert daemon.path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("event", "written"),
+    [
+        (Decision(START, Setpoint(3, 6), Reason.FOLLOWING, Mode.SURPLUS), True),
+        (Decision(START, NO_CHARGE, Reason.TOO_LITTLE, Mode.SURPLUS), True),
+        (Decision(START, Setpoint(1, 16), Reason.FOLLOWING, Mode.SURPLUS), False),
+        (ModeCommand(Mode.BOOST), True),
+        (LimitsCommand(max_current_a=10), False),
+    ],
+)
+async def test_what_is_switched_or_commanded_is_kept_at_once(
+    tmp_path: Path, event: Event, *, written: bool
+) -> None:
+    """The next moment the power may be cut; another current is no matter for the limits."""
+    daemon = Daemon(tmp_path)
+    async with running(daemon.store.run()):
+        daemon.feed.publish(Decision(START, Setpoint(1, 6), Reason.FOLLOWING, Mode.SURPLUS))
+        await asyncio.sleep(1)
+        assert daemon.on_disk() is None  # this is what it was found doing
+        daemon.feed.publish(event)
+        await asyncio.sleep(1)
+        assert (daemon.on_disk() is not None) is written
 
 
 async def test_what_has_not_changed_is_not_written(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from year.world import World
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
 MONTH_S, YEAR_S = 30.4 * DAY_S, 365 * DAY_S
 TEMPERATURE = 13  # of `err`
+NOTICED_S = 240.0  # a change by hand is noticed, and kept, within this time
 RESTART_S = 12.0  # as the service manager waits, and Python starts
 
 
@@ -168,12 +169,20 @@ class Stage:
 
     async def _restart(self, *, kill: bool) -> None:
         world = self.world
+        hand_s, found = world.hand_s, self._set_to()
+        since_s = 0.0 if hand_s is None else world.since(hand_s)
+        noticed = since_s > NOTICED_S and world.well_for(since_s)
+        world.leaves = True
         await self.daemon.stop(kill=kill)
-        world.daemon_s = float("inf")
-        world.hand_s = None  # a change by hand before a start is not known to it
+        world.leaves, world.daemon_s = False, float("inf")
         await asyncio.sleep(RESTART_S if kill else self.rng.choice((RESTART_S, 120.0, 1200.0)))
+        if world.hand_s != hand_s or not noticed or self._set_to() != found:
+            world.hand_s = None  # nobody could know of it, or it is over
         world.daemon_s, world.decision, world.flow_end = world.now_s, None, None
         await self.daemon.start()
+
+    def _set_to(self) -> tuple[object, ...]:
+        return tuple(self.world.box.properties[key] for key in ("frc", "amp", "psm", "lmo"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +221,9 @@ FAULTS = (
 )
 
 
+RESTARTS = (Stage.daemon_restarts, Stage.daemon_killed)
+
+
 class Chance:
     """Lets faults come, each kind for itself; never two of those that restart or hang the daemon at once.
 
@@ -239,7 +251,7 @@ class Chance:
             await asyncio.sleep(rng.expovariate(self._intensity * fault.per_year / YEAR_S))
             low_s, high_s = fault.lasts_s
             lasts_s = exp(rng.uniform(log(low_s), log(high_s)))
-            if fault.breaks in (Stage.daemon_restarts, Stage.daemon_killed, Stage.loop_hangs):
+            if fault.breaks in (*RESTARTS, Stage.loop_hangs):
                 async with self._one_at_a_time:
                     await self._happen(fault, lasts_s)
             else:
@@ -249,9 +261,13 @@ class Chance:
         world = self._stage.world
         world.note(f"FAULT {fault.name} for {lasts_s:.0f} s")
         self.counts[fault.name] = self.counts.get(fault.name, 0) + 1
-        world.faults.add(fault.name)
-        async with fault.breaks(self._stage):
-            await asyncio.sleep(lasts_s)
-        world.faults.discard(fault.name)
-        world.faulty_s = world.now_s
+        if fault.breaks in RESTARTS:  # excuses nothing: the daemon goes on as if there had been none
+            async with fault.breaks(self._stage):
+                await asyncio.sleep(lasts_s)
+        else:
+            world.faults.add(fault.name)
+            async with fault.breaks(self._stage):
+                await asyncio.sleep(lasts_s)
+            world.faults.discard(fault.name)
+            world.faulty_s = world.now_s
         world.note(f"over: {fault.name}")

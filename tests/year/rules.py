@@ -134,7 +134,8 @@ class NeverStale(Rule):
         decision = world.decision
         if decision is None or decision.mode is not Mode.SURPLUS or not world.well_for(HOUR_S):
             return
-        excused = world.hand_s is not None or world.since(world.commanded_s) < HOUR_S
+        commanded_s = max(world.commanded_s + HOUR_S, world.house.boosted_s + REACTION_S)
+        excused = world.hand_s is not None or world.now_s < commanded_s
         age_s = min(world.since(world.flow_s), world.since(world.daemon_s))
         if world.house.charges and not excused and age_s > NO_LONGER_S + HOUR_S:
             self.broken(f"charges at {world.box.power_w:.0f} W, last reading {age_s:.0f} s ago")
@@ -261,19 +262,16 @@ class SwitchesSeldom(Rule):
 
     def _count(self, what: str, times_s: "deque[float]", most: int, now_s: float, *, excused: bool) -> None:
         times_s.append(now_s)
-        # A daemon that was started anew does not know of those before.
-        since_s = max(now_s - HOUR_S + SLACK_S, self.world.daemon_s if self.world.up else -inf)
-        recent = sum(at_s >= since_s for at_s in times_s)
+        recent = sum(at_s >= now_s - HOUR_S + SLACK_S for at_s in times_s)
         if recent > most and not excused:
             self.broken(f"{what} number {recent} within an hour")
 
     def _excused(self) -> bool:
-        """Whether safety, a command, a new car or a new daemon may be the cause."""
+        """Whether safety, a command, a new car or a daemon's last word may be the cause."""
         world = self.world
         changed_s = max(world.commanded_s, world.car_s, world.faulty_s, world.booted_s, world.limits_s)
         times_s = [changed_s, *world.touched_s.values(), world.jumped_s]
-        times_s += [world.daemon_s] if world.up else []
-        unsafe = world.box.properties["err"] or world.hung_s is not None or world.faults or not world.up
+        unsafe = world.box.properties["err"] or world.hung_s is not None or world.faults or world.leaves
         stale = world.decision is not None and world.decision.reason is Reason.STALE_STOP
         return bool(unsafe) or stale or world.since(max(times_s)) < REACTION_S + SLACK_S
 

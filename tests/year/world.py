@@ -24,6 +24,7 @@ from year.house import YearBox, YearHouse
 CHARGER = "wattpilot"
 MOST_VIOLATIONS = 20
 LAST_EVENTS = 80
+RESTORED_S = 5.0  # after a start, in which what was commanded before it is in force again: no command of now
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class World:
         faults: what is out of order now.
         faulty_s: when something was out of order last.
         daemon_s: when the present daemon was started; inf while none runs.
+        leaves: whether it is being stopped, and may have a last word.
         commanded_s: when a user last commanded something that was taken.
         limits: to which the user has narrowed the current.
         limits_s: when they last did.
@@ -83,6 +85,7 @@ class World:
     faults: set[str] = field(default_factory=set)
     faulty_s: float = -inf
     daemon_s: float = inf
+    leaves: bool = False
     commanded_s: float = -inf
     limits: LimitsCommand = field(default_factory=LimitsCommand)
     limits_s: float = -inf
@@ -159,7 +162,8 @@ class World:
             case ModeCommand():
                 self.note(f"took {event.mode} until {event.until}")
                 self.mode = event.mode if event.mode is not Mode.BOOST else self.mode
-                self._commanded()
+                if self.since(self.daemon_s) > RESTORED_S:
+                    self._commanded()
             case LimitsCommand():
                 self.note(f"took limits {event.min_current_a}..{event.max_current_a} A")
                 self.limits, self.limits_s = event, self.now_s

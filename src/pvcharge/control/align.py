@@ -21,7 +21,6 @@ _LONGEST_PAUSE_S = 600.0  # a longer one is an outage, not a rhythm
 LATE_S = 4.0  # by which a charger may tell its power later than a meter sees it
 ANSWER_S = 60.0  # in which a car draws what it is offered, or never will
 REACHED_W, REACHED = 150.0, 0.1  # so near to what it was told it draws that, or by this share of it
-KEEP_S = 3 * 3600.0  # the oldest reading that is still worth aligning
 _COMPACT_AT = 8192  # entries; the list is halved when it has grown beyond, so appending stays cheap
 
 
@@ -29,7 +28,8 @@ class ChargerPowerLog:
     """The charger's recent power: a step function of time, with its integral for fast means.
 
     Times are seconds of the epoch. A charger that is found idle is assumed to have been idle before; when
-    one that is found charging began is not known. Nor is what one does that is not heard for some minutes.
+    one that is found charging began is not known. Nor is what one does that is not heard for some minutes,
+    nor what is so long ago that it has been forgotten.
     """
 
     def __init__(self) -> None:
@@ -46,19 +46,22 @@ class ChargerPowerLog:
             self._at_s.append(at_s)
             self._power_w.append(power_w)
             self._energy_ws.append(0.0)
+            if power_w > 0:
+                self._holes.append((-inf, at_s))
             return
         elapsed_s = at_s - self._at_s[-1]
         if elapsed_s <= 0:
             return
         if self._told is not None and abs(power_w - self._told[1]) <= max(REACHED_W, REACHED * self._told[1]):
             self._told = None
-        if elapsed_s > self.heard_s:
+        heard = elapsed_s <= self.heard_s
+        if not heard:
             self._holes.append((self._at_s[-1] + self.heard_s, at_s))
         if elapsed_s <= _LONGEST_PAUSE_S:
             self._pauses_s.append(elapsed_s)
         last_w = self._power_w[-1]
-        if power_w == last_w and len(self._at_s) > 1 and self._power_w[-2] == last_w:
-            # A run of equal powers needs only its two ends.
+        if heard and self._power_w[-2:] == [power_w, power_w]:
+            # A run of equal powers needs only its two ends. A hole ends it: holes are forgotten with entries.
             self._energy_ws[-1] += last_w * elapsed_s
             self._at_s[-1] = at_s
             return
@@ -66,19 +69,18 @@ class ChargerPowerLog:
         self._at_s.append(at_s)
         self._power_w.append(power_w)
         if len(self._at_s) > _COMPACT_AT:
-            self._forget(at_s - KEEP_S)
+            self._forget_older_half()
 
     @property
     def heard_s(self) -> float:
         """How long a measurement says what the charger draws."""
         return max(HEARD_S, HEARD_PAUSES * median(self._pauses_s)) if self._pauses_s else HEARD_S
 
-    def _forget(self, before_s: float) -> None:
-        first = max(0, bisect_right(self._at_s, before_s) - 1)
-        # Within the span that is kept there may still be too many: a charger that reports each 100 ms.
-        first = max(first, len(self._at_s) - _COMPACT_AT // 2)
-        del self._at_s[:first], self._power_w[:first], self._energy_ws[:first]
-        self._holes = [hole for hole in self._holes if hole[1] > self._at_s[0]]
+    def _forget_older_half(self) -> None:
+        half = _COMPACT_AT // 2
+        del self._at_s[:half], self._power_w[:half], self._energy_ws[:half]
+        first_s = self._at_s[0]
+        self._holes = [(-inf, first_s), *(hole for hole in self._holes if hole[1] > first_s)]
 
     def _energy_until(self, at_s: float) -> float:
         i = max(0, bisect_right(self._at_s, at_s) - 1)
@@ -87,9 +89,9 @@ class ChargerPowerLog:
     def mean_w(self, start_s: float, end_s: float) -> float | None:
         """Return the mean power over an interval, or the power at an instant; None if it is not known.
 
-        An interval that is known for its better part is taken to have been like that as a whole.
+        An interval of which at least half is known is taken to have been like that as a whole.
         """
-        if not self._at_s or (self._power_w[0] > 0 and (start_s + end_s) / 2 < self._at_s[0]):
+        if not self._at_s:
             return None
         holes = list(self._holes_within(start_s, end_s))
         if end_s <= start_s:
@@ -125,13 +127,11 @@ class ChargerPowerLog:
             ages_s: seconds before it, rising.
         """
         start_s = at_s - ages_s[-1]
-        if not self._at_s or (self._power_w[0] > 0 and start_s < self._at_s[0]):
-            return None
-        if at_s > self._at_s[-1] + self.heard_s or any(True for _ in self._holes_within(start_s, at_s)):
+        if not self._at_s or any(True for _ in self._holes_within(start_s, at_s)):
             return None
         at, power_w, last = self._at_s, self._power_w, bisect_right(self._at_s, at_s)
         first = bisect_right(at, start_s, 0, last)
-        if last - first <= 0:
+        if first == last:
             return [power_w[max(0, first - 1)]] * len(ages_s)
         return [power_w[max(0, bisect_right(at, at_s - age_s, first, last) - 1)] for age_s in ages_s]
 
@@ -161,8 +161,6 @@ def after_battery(
     """
     if flow.battery_w is None:
         return surplus_w
-    if flow.battery_w < 0:
-        return surplus_w + flow.battery_w  # discharge is never surplus
     if battery is BatteryPolicy.CAR_FIRST and (flow.battery_soc_pct or 0.0) >= battery_min_soc_pct:
         return surplus_w + flow.battery_w  # the battery yields by itself as soon as the car draws
-    return surplus_w
+    return surplus_w + min(flow.battery_w, 0.0)  # discharge is never surplus

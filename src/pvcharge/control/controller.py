@@ -8,10 +8,13 @@ from typing import Any
 
 from pvcharge.control.align import ChargerPowerLog
 from pvcharge.control.car import Car
+from pvcharge.control.currents import CurrentLimits
 from pvcharge.control.freshness import Age
+from pvcharge.control.hand import Hand
 from pvcharge.control.ladder import Ladder, setpoint
-from pvcharge.control.limits import SwitchLimits
-from pvcharge.control.readings import Readings
+from pvcharge.control.learned import Kept, Moment, read
+from pvcharge.control.limits import KeptSwitches, SwitchLimits
+from pvcharge.control.readings import KeptReadings, Readings
 from pvcharge.control.settings import ControlSettings, OnStale
 from pvcharge.control.switching import Regret
 from pvcharge.model import (
@@ -42,6 +45,19 @@ MAX_EARLY = 64  # readings that are kept until the charger is first heard
 _Choice = tuple[Setpoint, Reason, float | None]  # and until when the limit named by the reason holds
 
 
+class KeptLately(Kept):
+    """What must not be lost by a restart."""
+
+    switches: KeptSwitches
+    hand_acknowledged_at: Moment | None  # the change by hand that the user's command came after
+
+
+class KeptControl(KeptReadings):
+    """The document of all that outlasts a run."""
+
+    lately: KeptLately | None = None
+
+
 class Controller:
     """Decides what the charger shall do; pure, so that a recorded day can be replayed bit for bit.
 
@@ -59,25 +75,31 @@ class Controller:
         self._car_seen = False  # plugged in, as far as is known
         self._setpoint = NO_CHARGE  # as decided last
         self._before_boost: Setpoint | None = None  # the last level that was not a boost's, while one is held
-        self._hand_acknowledged: datetime | None = None
+        self._hand = Hand()
+        self._recalled = False  # what was before a restart
         self._early: deque[PowerFlow] = deque(maxlen=MAX_EARLY)
         self._power_log = ChargerPowerLog()
         self._readings = Readings(settings, self._power_log)
         self._age = Age.LATE  # of the readings at the last decision
         self._limits = SwitchLimits(settings)
         self._car = Car(settings.voltage_v)
-        self._min_current_a, self._max_current_a = settings.min_current_a, settings.max_current_a
+        self._currents = CurrentLimits(settings)
         self._ladder = self._make_ladder(settings.min_current_a, settings.max_current_a)
         self._regret = self._make_regret()
 
     # --- what outlasts a run ---
 
     def learned(self) -> dict[str, Any]:
-        """Return all that is learned and is to be kept, as a JSON document, less than 40 kB of it.
+        """Return all that is learned and is to be kept, as a JSON document, less than 50 kB of it.
 
         What is learned of the car is not in it: the next one may be another.
         """
-        return self._readings.learned()
+        document = self._readings.learned().model_dump(mode="json")
+        switches = self._limits.kept()
+        if switches is not None:
+            lately = KeptLately(switches=switches, hand_acknowledged_at=self._hand.acknowledged_at)
+            document["lately"] = lately.model_dump(mode="json")
+        return document
 
     def recall(self, document: Mapping[str, Any]) -> None:
         """Go on from what an earlier run has learned, in place of what this one has; see `learned`.
@@ -85,7 +107,12 @@ class Controller:
         Raises:
             ValueError: the document is not understood; it says which key and why, and nothing was changed.
         """
-        self._readings.recall(document)
+        kept = read(KeptControl, document)
+        self._readings.recall(kept)
+        if kept.lately is not None and self._status is None:
+            self._recalled = True
+            self._limits.recall(kept.lately.switches)
+            self._hand.recall(kept.lately.hand_acknowledged_at)
 
     def forget(self) -> None:
         """Begin to learn anew, of sources and car; all else goes on as it is."""
@@ -101,9 +128,12 @@ class Controller:
         """
         before, self._settings = self._settings, settings
         narrowed, currents_a = self.limits, (self._ladder.min_current_a, self._ladder.max_current_a)
-        self._min_current_a, self._max_current_a = _renarrowed(narrowed, before, settings)
+        self._currents.configure(settings)
         if self.limits != narrowed:
-            currents_a = self._min_current_a, self._max_current_a  # the charger's own come with the decision
+            currents_a = (
+                self._currents.min_a,
+                self._currents.max_a,
+            )  # the charger's own come with the decision
         if settings.voltage_v != before.voltage_v:
             self._car = Car(settings.voltage_v)
         phases, self._ladder = self._ladder.phases, self._make_ladder(*currents_a)
@@ -126,33 +156,24 @@ class Controller:
             self._mode_after_boost = mode
         self._mode, self._boost_until = mode, until if mode is Mode.BOOST else None
         self._commanded = True
-        self._hand_acknowledged = self._status.changed_by_hand_at if self._status else None
+        if self._status is not None:
+            self._hand.acknowledged_at = self._status.changed_by_hand_at
 
     def set_limits(self, limits: LimitsCommand) -> None:
-        """Narrow the current as the user wishes, never beyond the configured limits.
-
-        A limit that meets the other one moves it along: the user's last word counts.
-        """
-        lowest_a, highest_a = self._settings.min_current_a, self._settings.max_current_a
-        if limits.min_current_a is not None:
-            self._min_current_a = min(max(limits.min_current_a, lowest_a), highest_a)
-            self._max_current_a = max(self._max_current_a, self._min_current_a)
-        if limits.max_current_a is not None:
-            self._max_current_a = min(max(limits.max_current_a, lowest_a), highest_a)
-            self._min_current_a = min(self._min_current_a, self._max_current_a)
+        """Narrow the current as the user wishes, never beyond the configured limits."""
+        self._currents.narrow(limits)
 
     @property
     def limits(self) -> LimitsCommand:
         """The limits of the current in force, both of them."""
-        return LimitsCommand(self._min_current_a, self._max_current_a)
+        return LimitsCommand(self._currents.min_a, self._currents.max_a)
 
     def follow(self, decided: Setpoint, now: datetime) -> None:
         """Go on from what another controller has decided, and the charger carries out, as if it were ours."""
         now_s = now.timestamp()
-        if self._mode is not Mode.BOOST:
-            self._before_boost = None
-        elif self._before_boost is None:
-            self._before_boost = self._setpoint
+        if self._boost_until is not None and now >= self._boost_until and decided != self._setpoint:
+            self._end_boost()  # but a boost's level that has yet to be changed is none to be held
+        self._before_boost = (self._before_boost or self._setpoint) if self._mode is Mode.BOOST else None
         if decided.phases != self._setpoint.phases:
             self._limits.record(now_s, self._setpoint.phases, decided.phases)
         self._set(now_s, decided)
@@ -178,19 +199,25 @@ class Controller:
         if before is not None and was_away and _found(status) != _found(before):
             self._take_over(_found(status), heard_s, at_s)  # else what was decided is yet to be written
         if before is None:
-            # The state found is taken over: a start of the daemon starts and stops nothing.
-            self._setpoint = _found(status)
-            self._hand_acknowledged = status.changed_by_hand_at
-            while self._early:
-                self._observe_flow(self._early.popleft())
+            self._begin(status, at_s)
         elif status.state.plugged and before.state is ChargerState.DISCONNECTED:
             self._limits.plugged_in()
-        elif status.state is ChargerState.DISCONNECTED:
-            self._hand_acknowledged = status.changed_by_hand_at  # the next car starts afresh
+        if status.state is ChargerState.DISCONNECTED:
+            self._hand.acknowledged_at = status.changed_by_hand_at  # the next car starts afresh
             if self._car_seen and self._settings.boost_ends_on_unplug:
                 self._end_boost()
         if status.state.plugged or status.state is ChargerState.DISCONNECTED:
             self._car_seen = status.state.plugged
+
+    def _begin(self, status: ChargerStatus, at_s: float) -> None:
+        """Take over the state that is found: a start of the daemon starts and stops nothing."""
+        self._setpoint = _found(status)
+        self._limits.found(at_s, self._setpoint.phases)
+        self._hand.find(status.changed_by_hand_at)
+        if self._recalled:
+            self._commanded = False  # what is commanded by now was so before the restart
+        while self._early:
+            self._observe_flow(self._early.popleft())
 
     def _take_over(self, found: Setpoint, heard_s: float, at_s: float) -> None:
         """Go on from what somebody else has set while the charger was not heard, as if it were ours.
@@ -233,7 +260,9 @@ class Controller:
                 self._before_boost = self._before_boost or self._setpoint
             elif reason not in AFTER_BOOST:
                 self._before_boost = None
-            if chosen.phases != self._setpoint.phases and reason is not Reason.NO_CAR:
+            if reason is Reason.NO_CAR:
+                self._limits.unplugged()
+            elif chosen.phases != self._setpoint.phases:
                 self._limits.record(now_s, self._setpoint.phases, chosen.phases)
             self._set(now_s, chosen)
         return Decision(
@@ -264,7 +293,7 @@ class Controller:
         if status.state in OBSTACLES:
             return NO_CHARGE, OBSTACLES[status.state], None
         fits = self._fit_limits(status)
-        if self._held_by_hand(status, now):
+        if self._hand.holds(status.changed_by_hand_at, now, self._settings.respect_hand_s):
             found = status.setpoint or self._setpoint
             return self._clamped(found) if fits else NO_CHARGE, Reason.BY_HAND, None
         if not fits:
@@ -333,14 +362,11 @@ class Controller:
 
     def _fit_limits(self, status: ChargerStatus) -> bool:
         """Take over the charger's own limits; return whether any current is left."""
-        lowest_a = max(self._min_current_a, status.min_current_a or 0)
-        highest_a = self._max_current_a
-        if status.max_current_a is not None:
-            highest_a = min(highest_a, status.max_current_a)
-        if lowest_a > highest_a:
+        currents_a = self._currents.within(status)
+        if currents_a is None:
             return False
-        if (lowest_a, highest_a) != (self._ladder.min_current_a, self._ladder.max_current_a):
-            self._ladder = self._make_ladder(lowest_a, highest_a)
+        if currents_a != (self._ladder.min_current_a, self._ladder.max_current_a):
+            self._ladder = self._make_ladder(*currents_a)
         return True
 
     def _make_ladder(self, lowest_a: int, highest_a: int) -> Ladder:
@@ -358,23 +384,6 @@ class Controller:
         ladder = self._ladder
         phases = wanted.phases if wanted.phases in ladder.phases else ladder.phases[1]
         return setpoint(phases, min(max(wanted.current_a, ladder.min_current_a), ladder.max_current_a))
-
-    def _held_by_hand(self, status: ChargerStatus, now: datetime) -> bool:
-        changed = status.changed_by_hand_at
-        if changed is None or changed == self._hand_acknowledged:
-            return False
-        return (now - changed).total_seconds() < self._settings.respect_hand_s
-
-
-def _renarrowed(limits: LimitsCommand, before: ControlSettings, settings: ControlSettings) -> tuple[int, int]:
-    """Return where the user's limits of the current are within other settings."""
-    lowest_a, highest_a = settings.min_current_a, settings.max_current_a
-    min_a, max_a = limits.min_current_a, limits.max_current_a
-    if min_a is None or min_a == before.min_current_a:
-        min_a = lowest_a
-    if max_a is None or max_a == before.max_current_a:
-        max_a = highest_a
-    return min(max(min_a, lowest_a), highest_a), min(max(max_a, lowest_a), highest_a)
 
 
 def _found(status: ChargerStatus) -> Setpoint:

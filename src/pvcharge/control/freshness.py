@@ -104,9 +104,8 @@ class Freshness:
 
     def age_s(self, now_s: float) -> float | None:
         """Return the age of the newest values, None before the first reading."""
-        if self._fresh_s is None or self._newest_s is None:
-            return None
-        return now_s - (self._fresh_s if self.frozen else self._newest_s)
+        since_s = self._fresh_s if self.frozen else self._newest_s
+        return None if since_s is None else now_s - since_s
 
     def state(self, now_s: float) -> Age:
         """Return what the newest reading is good for now."""

@@ -5,17 +5,16 @@ the next takes over, and hands back when one that is trusted more has proved to 
 jump: the surplus known last stays until there is a newer reading.
 """
 
-from collections.abc import Mapping
 from datetime import timedelta
 from math import inf
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from pvcharge.control.align import ChargerPowerLog, after_battery
 from pvcharge.control.clear_day import SEASON_S
 from pvcharge.control.freshness import Age, Freshness
-from pvcharge.control.learned import Kept, Moment, read
+from pvcharge.control.learned import Kept, Moment
 from pvcharge.control.settings import ControlSettings
 from pvcharge.control.source import KeptSource, Source
 from pvcharge.model import Distrust, PowerFlow
@@ -27,7 +26,7 @@ Told = tuple[float, float]  # surplus in W, and for how many seconds it was that
 
 
 class KeptReadings(Kept):
-    """The document of all that is learned of sources: some 4 kB for each. `at` is for the reader only."""
+    """All that is learned of sources: some 4 kB for each. `at` is for the reader only."""
 
     v: Literal[1]
     at: Moment | None
@@ -62,8 +61,8 @@ class Readings:
 
     # --- what is kept ---
 
-    def learned(self) -> dict[str, Any]:
-        """Return all that is learned, as JSON."""
+    def learned(self) -> KeptReadings:
+        """Return all that is learned."""
         heard = (it for source in self._sources if (it := source.learned()))
         by_name: dict[str, KeptSource] = {}
         for source in (*heard, *self._kept.values()):
@@ -73,15 +72,10 @@ class Readings:
         of_late = (it for it in by_name.values() if newest and newest - it.heard_at <= season)
         kept = tuple(of_late)[:MOST_SOURCES]
         at = max((it.heard_at for it in kept), default=None)
-        return KeptReadings(v=1, at=at, sources=kept).model_dump(mode="json")
+        return KeptReadings(v=1, at=at, sources=kept)
 
-    def recall(self, document: Mapping[str, Any]) -> None:
-        """Go on from a document in place of what is learned; sources are known by their names.
-
-        Raises:
-            ValueError: it is not understood, and nothing was changed.
-        """
-        kept = read(KeptReadings, document)
+    def recall(self, kept: KeptReadings) -> None:
+        """Go on from what was kept in place of what is learned; sources are known by their names."""
         self.forget()
         self._kept = {source.name: source for source in kept.sources}
         for source in self._sources:

@@ -73,7 +73,7 @@ class Regret:
         self._average(costs_w, duration_s)
         self._newest.append((duration_s, costs_w))
         # All but the first of them lie within `AGREE_S`.
-        while len(self._newest) > 1 and sum(it[0] for it in self._newest) - self._newest[0][0] >= AGREE_S:
+        while sum(it[0] for it in self._newest) - self._newest[0][0] >= AGREE_S:
             self._newest.popleft()
 
     def _add_work(self, costs_w: Mapping[int, float], hours: float, scarcity: float) -> None:

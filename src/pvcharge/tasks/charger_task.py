@@ -1,7 +1,7 @@
 """Keeps the charger at its leased setpoint, and falls back by itself when nobody renews the lease."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from enum import StrEnum
@@ -75,6 +75,9 @@ class ChargerTask:
         edge: the fallback.
         limits: the configured limits, which hold at the charger whatever a lease says.
         most: how often it may be started and switched, whatever leases say.
+
+    Attributes:
+        complete: adds to a status what the charger does not tell any more; by itself nothing.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class ChargerTask:
         self._leases = leases
         self._inbox = inbox
         self._limits = limits
+        self.complete: Callable[[ChargerStatus], ChargerStatus] = lambda status: status
         self._silence_setpoint = _silence_setpoint(edge.on_silence, limits)
         self._grace_s = LOCAL_GRACE_S if edge.on_silence is OnSilence.LOCAL else GRACE_S
         self._link = Retry(charger.name, clock, feed)
@@ -150,7 +154,7 @@ class ChargerTask:
 
     async def _listen(self) -> None:
         while True:
-            status = await self._charger.next_status()
+            status = self.complete(await self._charger.next_status())
             if self._status.value is None:
                 self._link.succeeded(dict(self._charger.health()))
             if self._worth_telling(status):

@@ -1,4 +1,8 @@
-"""What the controller has learned, kept over a restart: a hint for the next one, never a condition."""
+"""What the controller has learned, kept over a restart: a hint for the next one, never a condition.
+
+With it goes what was switched lately and which change by hand a command came after, so that the limits on
+switching and the driver's hand outlast a restart, too.
+"""
 
 import asyncio
 import json
@@ -10,7 +14,7 @@ from typing import Any, Literal, Protocol
 import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from pvcharge.model import Clock, ForgetCommand
+from pvcharge.model import Clock, Decision, ForgetCommand, ModeCommand
 from pvcharge.storage import read_json, set_aside
 from pvcharge.tasks.feed import Event
 from pvcharge.tasks.kept_file import KeptFile
@@ -59,7 +63,7 @@ class LearnedStore:
         state_dir: where the file is.
         clock: the daemon's time.
         controller: of this daemon.
-        events: a subscription of the feed, which tells when all shall be forgotten.
+        events: a subscription of the feed, which tells what is switched, and when all shall be forgotten.
 
     Attributes:
         recalled: what the controller has recalled, as JSON; None if nothing.
@@ -74,6 +78,7 @@ class LearnedStore:
         self._controller = controller
         self._events = events
         self._on_disk: str | None = None
+        self._phases: int | None = None  # as decided last
         self._saving = asyncio.Lock()
 
     async def restore(self) -> None:
@@ -102,7 +107,7 @@ class LearnedStore:
             log.info("recalled what was learned", written_at=kept.at.isoformat(timespec="seconds"))
 
     async def run(self) -> None:
-        """Write down what is learned, from time to time and at the end, until cancelled."""
+        """Write down what is learned, from time to time, when something is switched, and at the end."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow(), name="learned: follow")
@@ -115,6 +120,15 @@ class LearnedStore:
         async for event in self._events:
             if isinstance(event, ForgetCommand):
                 await self._forget()
+            elif self._is_to_be_kept_at_once(event):
+                await self._save()
+
+    def _is_to_be_kept_at_once(self, event: Event) -> bool:
+        """Whether a restart a moment later must know of it: something was switched, or commanded."""
+        if not isinstance(event, Decision):
+            return isinstance(event, ModeCommand)
+        before, self._phases = self._phases, event.setpoint.phases
+        return before not in (None, self._phases)
 
     async def _forget(self) -> None:
         """Have nothing on the disk that is older than the command, even if it is full."""
