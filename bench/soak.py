@@ -5,7 +5,9 @@
 Runs `pvcharge run` twice, as cloud and as edge, with pages, history, Mosquitto and VictoriaMetrics between
 the simulated devices, and spoils one thing after the other. Each ten seconds it notes what both processes
 have: memory of their own, open files, threads, and the bytes of their files. It ends with 1 if one of them
-has died, if memory rises by more than the bound with a certainty of 95 %, or if more files stay open.
+has died, if the most memory of the last third is more than that of the middle one by more than the bound, or
+if more files stay open. Memory goes up and down with what is asked of the page, and a log and caches fill
+within the first third; a leak shows in the peaks.
 """
 
 import argparse
@@ -40,7 +42,7 @@ SAMPLE_S = 10.0
 SETTLE_S = 20.0  # until both have met and the first faults come
 LEAST_PAUSE_S, MOST_PAUSE_S = 1.0, 6.0  # between two events
 LEAST_FAULT_S, MOST_FAULT_S = 0.5, 8.0
-MOST_RISE_KIB_PER_H = 2048.0
+MOST_MORE_KIB = 2048
 MOST_MORE_FILES = 2  # in the middle of all samples: sockets come and go
 BOOST = {"on": True, "minutes": 30}
 PATHS = (
@@ -244,23 +246,24 @@ async def soak(
     return samples, house.events
 
 
-def judge(samples: list[Sample]) -> bool:
+def judge(samples: list[Sample], speed: float) -> bool:
     """Print what came of it, and return whether it is good."""
     good = True
     for role in ROLES:
         mine = [it for it in samples if it.role == role]
-        late = mine[len(mine) // 2 :]
-        rise = slope([it.at_s / 3600 for it in late], [it.own_kib for it in late])
         third = len(mine) // 3
-        files = [median(it.files for it in part) for part in (mine[:third], mine[-third:])]
-        memory = ", ".join(f"{it.own_kib / 1024:.1f}" for it in (mine[0], late[0], late[-1]))
-        slopes = f"{rise.value:+.0f} KiB an hour ({rise.least:+.0f} to {rise.most:+.0f})"
+        early, middle, late = mine[:third], mine[third:-third], mine[-third:]
+        first, *peaks = mine[0].own_kib, *(max(it.own_kib for it in part) for part in (early, middle, late))
+        rise = slope([it.at_s / 3600 * speed for it in late], [it.own_kib for it in late])
+        files = [median(it.files for it in part) for part in (early, late)]
+        memory = ", ".join(f"{kib / 1024:.1f}" for kib in (first, *peaks))
+        slopes = f"{rise.value:+.0f} KiB an hour of the house ({rise.least:+.0f} to {rise.most:+.0f})"
         print(
-            f"{role}: memory at first, half-way and at last {memory} MiB; slope of the second half {slopes}; "
+            f"{role}: memory at first, and the most of each third: {memory} MiB; slope of the last {slopes}; "
             f"open files {files[0]:g} early, {files[1]:g} late; threads {mine[0].threads}, "
             f"{mine[-1].threads}; {mine[-1].disk_kib / 1024:.1f} MiB on disk"
         )
-        good &= rise.least <= MOST_RISE_KIB_PER_H and files[1] <= files[0] + MOST_MORE_FILES
+        good &= peaks[2] <= peaks[1] + MOST_MORE_KIB and files[1] <= files[0] + MOST_MORE_FILES
     return good
 
 
@@ -278,7 +281,7 @@ def main() -> None:
     if args.json:
         args.json.write_text(json.dumps([asdict(it) for it in samples]))
     print(f"{sum(events.values())} events: {dict(events.most_common())}")
-    sys.exit(not judge(samples))
+    sys.exit(not judge(samples, args.speed))
 
 
 if __name__ == "__main__":

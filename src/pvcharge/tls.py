@@ -1,16 +1,7 @@
-"""Who may be spoken to without TLS, and whose certificates are trusted with it."""
+"""Whose certificates are trusted with TLS."""
 
 import ssl
-from ipaddress import ip_address
 from pathlib import Path
-
-
-def is_this_machine(host: str) -> bool:
-    """Whether what is sent to a host, a name or an address, never leaves this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def client_context(ca_file: Path | None) -> ssl.SSLContext:

@@ -1,7 +1,9 @@
 """The cloud's end of a boost that was commanded while only the edge was there to hear it."""
 
 import asyncio
+from collections.abc import MutableMapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ from pvcharge.model import LimitsCommand, Mode, ModeCommand
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.commands import Command
 from pvcharge.mqtt.edge_boost import EdgeBoost
-from pvcharge.mqtt.payloads import decode_boost, encode_boost
+from pvcharge.mqtt.payloads import MAX_BOOST_MIN, decode_boost, encode_boost
 from pvcharge.mqtt.wire import PayloadError
 
 pytestmark = pytest.mark.looptime
@@ -86,6 +88,21 @@ async def test_a_boost_without_an_end_has_none_here() -> None:
     async with running(cloud.edge_boost.run()):
         await cloud.keep()
     assert cloud.commands == [ModeCommand(Mode.BOOST)]
+
+
+@pytest.mark.parametrize(("minutes", "taken"), [(2 * MAX_BOOST_MIN, True), (2 * MAX_BOOST_MIN + 1, False)])
+async def test_a_boost_of_an_edge_whose_clock_was_ahead_is_not_taken_over(
+    logs: list[MutableMapping[str, Any]],
+    *,
+    minutes: int,
+    taken: bool,
+) -> None:
+    """Nobody commands one for more than a day; by a clock set right since, its end may be years away."""
+    cloud = Cloud(skew_s=600.0)
+    async with running(cloud.edge_boost.run()):
+        await cloud.keep(minutes=minutes)
+    assert bool(cloud.commands) is taken
+    assert [line["log_level"] for line in logs] == ["info" if taken else "warning"]
 
 
 async def test_off_is_taken_over_too() -> None:

@@ -1,13 +1,14 @@
 """What the charger's task counts and passes on: wear, leases for the far end, and a driver's time."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from pvcharge.model import NO_CHARGE, Lease, Setpoint
-from pvcharge.tasks.charger_task import STUCK_S, USUAL_WEAR
+from pvcharge.tasks.charger_task import GRACE_S, REPEAT_S, STUCK_S, USUAL_WEAR
 from tasks.fakes import FakeCharger, RecordingFeed, VirtualClock, running
-from tasks.rig import ChargerRig
+from tasks.rig import LEASE_S, ChargerRig
 
 pytestmark = pytest.mark.looptime
 
@@ -64,3 +65,31 @@ async def test_a_late_write_has_as_much_time_as_an_early_one(
         await rig.settle(LEASED)
         await asyncio.sleep(STUCK_S / 4)
         assert not rig.task.stuck
+
+
+async def test_the_patience_with_a_late_controller_lasts_to_its_end(
+    clock: VirtualClock, feed: RecordingFeed
+) -> None:
+    """A lease that has run out on its way does not shorten it: the next one is in time yet."""
+    rig = ChargerRig(clock, feed)
+    async with running(rig.task.run()):
+        await rig.settle(LEASED)
+        await asyncio.sleep(LEASE_S + GRACE_S - 0.8)
+        rig.lease(LEASED, 0.0)
+        await asyncio.sleep(0.5)
+        rig.lease(LEASED)
+        await asyncio.sleep(2 * GRACE_S)
+        assert rig.charger.applied == [LEASED]
+
+
+async def test_a_write_is_made_again_as_soon_as_it_may_be(clock: VirtualClock, feed: RecordingFeed) -> None:
+    """By what the charger shows at that moment, not at the next look."""
+    rig = ChargerRig(clock, feed)
+    async with running(rig.task.run()):
+        await rig.settle(LEASED)
+        written_at = rig.charger.status.at
+        await asyncio.sleep(REPEAT_S - 0.1)
+        assert clock.now() - written_at == timedelta(seconds=REPEAT_S)
+        rig.charger.report(setpoint=NO_CHARGE)
+        await asyncio.sleep(0.1)
+        assert rig.charger.applied == [LEASED, LEASED]

@@ -73,6 +73,13 @@ async def test_orders_are_obeyed_and_kept(edge: Edge, tmp_path: Path) -> None:
     assert await restarted(tmp_path) == [orders]
 
 
+async def test_of_two_messages_of_a_moment_the_first_holds(edge: Edge) -> None:
+    """Only what is newer is obeyed; nobody knows which of the two was meant to be the last."""
+    await edge.store.take(values(mode=Mode.OFF, mode_after=Mode.OFF))
+    await edge.store.take(values(skew_s=0.5))
+    assert [orders.mode for orders in edge.obeyed] == [Mode.OFF]
+
+
 @pytest.mark.parametrize("age_s", [10.0, 1.0])
 async def test_older_orders_do_not_undo_newer_ones(edge: Edge, tmp_path: Path, age_s: float) -> None:
     """A broker that comes back may have kept an older message; also after a restart."""
@@ -99,6 +106,16 @@ async def test_a_clock_that_was_ahead_does_not_make_the_edge_deaf(edge: Edge) ->
     await edge.store.take(values(age_s=-3600.0, mode=Mode.OFF, mode_after=Mode.OFF))
     await edge.store.take(values(age_s=1.0))
     assert [orders.mode for orders in edge.obeyed] == [Mode.OFF, Mode.SURPLUS]
+
+
+@pytest.mark.parametrize(("more_s", "obeyed"), [(0.0, 1), (0.001, 2)])
+async def test_orders_may_seem_to_come_from_the_near_future(edge: Edge, more_s: float, obeyed: int) -> None:
+    """Clocks are not known better; only what is further ahead was told by a wrong one, and counts as old."""
+    ahead_s = orders_store.AHEAD.total_seconds() + more_s
+    await edge.store.take(values(age_s=-ahead_s, mode=Mode.OFF, mode_after=Mode.OFF))
+    assert edge.clock.now() == START
+    await edge.store.take(values())
+    assert len(edge.obeyed) == obeyed
 
 
 async def test_what_means_the_same_is_not_written_again(edge: Edge) -> None:

@@ -5,11 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from pvcharge.model import Mode, ModeCommand, Reason, Setpoint
-from tasks.alone import AT_10_A, FULL, SOON_S, Edge
+from pvcharge.control import ControlSettings
+from pvcharge.model import NO_CHARGE, Mode, ModeCommand, Reason, Setpoint
+from tasks.alone import AT_10_A, FULL, LEASE_S, SOON_S, Edge
 from tasks.fakes import RecordingFeed, VirtualClock
 
 pytestmark = pytest.mark.looptime
+
+OTHER_SETTINGS = ControlSettings(start_cost_wh=50)
 
 
 @pytest.fixture
@@ -96,3 +99,30 @@ async def test_orders_repeated_change_nothing(edge: Edge) -> None:
         edge.stand_in.obey(edge.orders(mode=Mode.BOOST, until=until + timedelta(milliseconds=80)))
         await asyncio.sleep(10)
         assert edge.decided().reason is Reason.BY_HAND
+
+
+async def test_other_settings_do_not_end_a_charge_before_its_time(edge: Edge) -> None:
+    """The limits on switching hold for what was switched by the settings before."""
+    edge.box = NO_CHARGE
+    async with edge.living():
+        await asyncio.sleep(1)
+        edge.lease(NO_CHARGE)
+        edge.heard = False
+        await asyncio.sleep(LEASE_S)
+        assert edge.box.charges
+        edge.surplus_w = -3000.0
+        edge.stand_in.obey(edge.orders(control=OTHER_SETTINGS))
+        await asyncio.sleep(OTHER_SETTINGS.min_on_s - 5)
+        assert edge.box.charges
+
+
+async def test_a_mode_that_comes_with_other_settings_is_no_command_of_now(edge: Edge) -> None:
+    """The driver's hand is respected on, and shown; then the mode is in force."""
+    async with edge.living():
+        await edge.is_left_alone()
+        await asyncio.sleep(100)
+        edge.change_by_hand(Setpoint(1, 16))
+        await asyncio.sleep(10)
+        edge.stand_in.obey(edge.orders(control=OTHER_SETTINGS, mode=Mode.OFF, mode_after=Mode.OFF))
+        await asyncio.sleep(10)
+        assert (edge.decided().reason, edge.decided().mode) == (Reason.BY_HAND, Mode.OFF)

@@ -159,6 +159,12 @@ class Controller:
         if self._status is not None:
             self._hand.acknowledged_at = self._status.changed_by_hand_at
 
+    def resume(self, mode: Mode) -> None:
+        """Go on in a mode that was commanded at another time: limits hold, and a boost goes on to its end."""
+        self._mode_after_boost = mode
+        if self._mode is not Mode.BOOST:
+            self._mode = mode
+
     def set_limits(self, limits: LimitsCommand) -> None:
         """Narrow the current as the user wishes, never beyond the configured limits."""
         self._currents.narrow(limits)
@@ -190,8 +196,7 @@ class Controller:
         at_s = status.at.timestamp()
         if at_s < self._status_s:
             return
-        heard_s = self._status_s
-        was_away = at_s - heard_s > self._power_log.heard_s
+        heard_s, was_away = self._status_s, at_s - self._status_s > self._power_log.heard_s
         before, self._status, self._status_s = self._status, status, at_s
         self._power_log.add(at_s, status.power_w)
         if self._car.observe(status, at_s):
@@ -363,11 +368,9 @@ class Controller:
     def _fit_limits(self, status: ChargerStatus) -> bool:
         """Take over the charger's own limits; return whether any current is left."""
         currents_a = self._currents.within(status)
-        if currents_a is None:
-            return False
-        if currents_a != (self._ladder.min_current_a, self._ladder.max_current_a):
+        if currents_a and currents_a != (self._ladder.min_current_a, self._ladder.max_current_a):
             self._ladder = self._make_ladder(*currents_a)
-        return True
+        return currents_a is not None
 
     def _make_ladder(self, lowest_a: int, highest_a: int) -> Ladder:
         settings = self._settings

@@ -6,7 +6,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from pvcharge.tls import client_context, is_this_machine
+from pvcharge.hosts import Host, join, keep_from_the_clear
+from pvcharge.tls import client_context
 
 TLS_PORT = 8883
 PLAIN_PORT = 1883
@@ -21,7 +22,7 @@ class MqttSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: str = Field(min_length=1, description="name or address of the broker")
+    host: Host = Field(description="name or address of the broker")
     port: int | None = Field(None, ge=1, le=65535, description="8883 with TLS, else 1883, unless given")
     tls: bool = True
     insecure: bool = Field(default=False, description="whether a password may cross the network without TLS")
@@ -34,14 +35,6 @@ class MqttSettings(BaseModel):
     prefix: str = Field("pvcharge", description="the first level of all our topics")
     discovery: bool = Field(default=True, description="whether to announce ourselves to Home Assistant")
     discovery_prefix: str = Field("homeassistant", description="where Home Assistant looks")
-
-    @field_validator("host")
-    @classmethod
-    def _is_host(cls, value: str) -> str:
-        # What stands here is told everywhere; a password in it would be, too.
-        if not value.isprintable() or set(value) & set(" /@?#"):
-            raise ValueError("must be a host name or an IP address, without scheme, user or path")
-        return value
 
     @field_validator("prefix", "discovery_prefix")
     @classmethod
@@ -60,11 +53,8 @@ class MqttSettings(BaseModel):
             raise ValueError("insecure is of use only with tls = false")
         if self.password and not self.username:
             raise ValueError("a password needs a username")
-        if self.password and not (self.tls or self.insecure or is_this_machine(self.host)):
-            raise ValueError(
-                f"the password would cross the network to {self.host} in the clear; "
-                "use tls = true, or insecure = true if you trust all of that network"
-            )
+        if self.password and not (self.tls or self.insecure):
+            keep_from_the_clear("the password", self.host, "tls = true")
         return self
 
     @property
@@ -75,8 +65,7 @@ class MqttSettings(BaseModel):
     @property
     def address(self) -> str:
         """Host and port, for messages."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.broker_port}"
+        return join(self.host, self.broker_port)
 
     def tls_context(self) -> ssl.SSLContext | None:
         """Read the certificates as they are now, so that renewed ones count from the next connect on.

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -17,9 +16,10 @@ from pvcharge.model import (
     ModeCommand,
     PowerFlow,
 )
+from pvcharge.tasks.commands_store import LONGEST_BOOST
 from pvcharge.tasks.feed import Feed
 from pvcharge.tasks.leasing import Leasing
-from pvcharge.tasks.orders_store import Orders, same_time
+from pvcharge.tasks.orders_store import AHEAD, Orders, same_time
 from pvcharge.tasks.queues import Latest, first_of
 
 log = structlog.get_logger(__name__)
@@ -112,31 +112,33 @@ class StandIn:
         settings = orders.settings(self._own)
         if settings != self._settings:
             self._settings = settings
-            self._start_afresh(orders.mode_after)
+            self._controller.configure(settings)
+            self._resume(orders.mode_after)
         self._controller.set_limits(orders.limits)
-        if self._boosted_at is None or orders.at > self._boosted_at:
+        if not self._is_overruled(orders):
             self._obey_mode(orders)
         if self._followed is not None and not self._leads and self._followed.duration_s > 0:
             self._controller.follow(self._followed.setpoint, self._followed.at)
         self._news.set()
 
-    def _start_afresh(self, mode_after: Mode) -> None:
-        """Have another controller, which takes over the state that it finds, and the driver's hand."""
-        self._controller = Controller(self._settings.model_copy(update={"mode": mode_after}))
+    def _resume(self, mode_after: Mode) -> None:
+        """Have a mode in force that was commanded at another time: no limit gives way to it now."""
+        self._controller.resume(mode_after)
+        boosts = self._mode_at(self._clock.now()) is Mode.BOOST
         self._mode_after = mode_after
-        if self._status is not None:
-            self._controller.observe(replace(self._status, changed_by_hand_at=self._hand_acknowledged))
-        if self._mode_at(self._clock.now()) is Mode.BOOST:
-            self._controller.set_mode(Mode.BOOST, self._boost_until)
-        else:
-            self._mode = mode_after
-        if self._status is not None:
-            self._controller.observe(self._status)
+        self._mode = Mode.BOOST if boosts else mode_after
+
+    def _is_overruled(self, orders: Orders) -> bool:
+        """Whether the user has told the edge itself something since, by a clock that was not ahead."""
+        told_at = self._boosted_at
+        return told_at is not None and orders.at <= told_at <= self._clock.now() + AHEAD
 
     def _obey_mode(self, orders: Orders) -> None:
         """Command what is not in force: a command acknowledges the driver's hand, and passes limits."""
         now = self._clock.now()
-        boosts = orders.mode is Mode.BOOST and (orders.until is None or orders.until > now)
+        # An end beyond that was told by a clock that was ahead: by the right one it may be years away.
+        within = orders.until is None or now < orders.until <= now + LONGEST_BOOST
+        boosts = orders.mode is Mode.BOOST and within
         present = self._mode_at(now)
         if orders.mode_after is not self._mode_after or (present is Mode.BOOST and not boosts):
             self._command(ModeCommand(orders.mode_after))

@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from pvcharge.hosts import join
 from pvcharge.web.addresses import parse_host, parse_origin
 
 SHAPE = "must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080"
@@ -52,7 +53,7 @@ class WebSettings(BaseModel):
     @field_validator("listen")
     @classmethod
     def _is_address(cls, value: str) -> str:
-        return _join(*_split(value))
+        return join(*_split(value))
 
     @field_validator("password")
     @classmethod
@@ -116,7 +117,7 @@ class WebSettings(BaseModel):
         address = ip_address(self.host)
         local = "::1" if isinstance(address, IPv6Address) else "127.0.0.1"
         host = local if address.is_unspecified else self.host
-        return f"http://{_join(host, self.port)}{self.base_path}"
+        return f"http://{join(host, self.port)}{self.base_path}"
 
     @property
     def proxy_networks(self) -> tuple[Network, ...]:
@@ -156,10 +157,6 @@ def _split(listen: str) -> tuple[str, int]:
     if isinstance(address, IPv6Address) is not bool(inner):
         raise ValueError("an IPv6 address, and no other, stands in brackets: [::1]:8080")
     return str(address), port
-
-
-def _join(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _check_password(password: str) -> None:

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from pvcharge.tls import is_this_machine
+from pvcharge.hosts import keep_from_the_clear
 
 
 def _one_word(secret: SecretStr) -> SecretStr:
@@ -92,11 +92,8 @@ class SolarEdgeSettings(BaseModel):
         parts = urlsplit(self.base_url)
         if parts.scheme == "https" and self.insecure:
             raise ValueError("insecure is of use only with http")
-        if not (parts.scheme == "https" or self.insecure or is_this_machine(parts.hostname or "")):
-            raise ValueError(
-                f"key or login would cross the network to {parts.hostname} in the clear; "
-                "use https in base_url, or insecure = true if you trust all of that network"
-            )
+        if not (parts.scheme == "https" or self.insecure):
+            keep_from_the_clear("key or login", parts.hostname or "", "https in base_url")
         return self
 
     @model_validator(mode="after")

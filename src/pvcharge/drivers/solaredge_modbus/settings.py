@@ -5,16 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from pvcharge.hosts import Host
+
 MOST_IDLE_S = 110.0  # an inverter closes a connection that was silent for two minutes
-
-
-def _address(host: str) -> str:
-    """Accept a name or an IP address and nothing around it."""
-    if not host or any(letter.isspace() or letter in "/?#@[]" for letter in host):
-        raise ValueError("must be a host name or an IP address, without scheme, brackets or path")
-    if host.count(":") == 1:
-        raise ValueError("must be a host name or an IP address; the port has a key of its own, `port`")
-    return host
 
 
 def _distinct(units: tuple[int, ...]) -> tuple[int, ...]:
@@ -25,7 +18,6 @@ def _distinct(units: tuple[int, ...]) -> tuple[int, ...]:
     return units
 
 
-Host = Annotated[str, AfterValidator(_address)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Units = Annotated[
     tuple[Annotated[int, Field(ge=1, le=247)], ...], Field(min_length=1), AfterValidator(_distinct)

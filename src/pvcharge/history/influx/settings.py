@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from pvcharge.tls import is_this_machine
+from pvcharge.hosts import keep_from_the_clear
 
 
 def _reachable(url: str) -> str:
@@ -63,12 +63,8 @@ class InfluxSettings(BaseModel):
             raise ValueError("ca_file is of use only with https")
         if self._tls and self.insecure:
             raise ValueError("insecure is of use only with http")
-        host = urlsplit(self.url).hostname or ""
-        if self.token and not (self._tls or self.insecure or is_this_machine(host)):
-            raise ValueError(
-                f"the token would cross the network to {host} in the clear; "
-                "use https, or insecure = true if you trust all of that network"
-            )
+        if self.token and not (self._tls or self.insecure):
+            keep_from_the_clear("the token", urlsplit(self.url).hostname or "", "https")
         return self
 
     @property
