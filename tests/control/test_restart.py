@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from pvcharge.control import Controller, ControlSettings
+from pvcharge.control.hand import SAME_S
+from pvcharge.control.limits import SwitchLimits
 from pvcharge.model import NO_CHARGE, ChargerState, Mode, Reason, Setpoint
-from support.bench import Bench, make_bench
+from support.bench import NOON, Bench, make_bench
 
 PLENTY_W, NONE_W = 6000.0, 0.0
 FREE = {"min_on_s": 0, "min_off_s": 0}
@@ -103,15 +105,20 @@ def test_a_change_by_hand_is_respected_on() -> None:
     assert decisions[len(held)].at == bench.at(700)
 
 
-@pytest.mark.parametrize("differs_s", [0.0, 2.0, -2.0])
-def test_a_change_that_a_command_came_after_is_not(differs_s: float) -> None:
+@pytest.mark.parametrize(
+    ("differs_s", "is_respected"), [(0.0, False), (SAME_S, False), (-SAME_S, False), (SAME_S + 1, True)]
+)
+def test_a_change_that_a_command_came_after_is_not(
+    differs_s: float,
+    is_respected: bool,  # noqa: FBT001 - what is expected
+) -> None:
     """The far end of a network tells its time anew, a bit differently."""
     bench = charging(**FREE)
     bench.status(100, setpoint=NO_CHARGE, changed_by_hand_at=bench.at(100))
     bench.controller.set_mode(Mode.SURPLUS)
     bench = restarted(bench)
-    bench.status(110, changed_by_hand_at=bench.at(100 + differs_s))
-    assert bench.decide(110).reason is not Reason.BY_HAND
+    bench.status(120, changed_by_hand_at=bench.at(100 + differs_s))
+    assert (bench.decide(120).reason is Reason.BY_HAND) is is_respected
     bench.status(200, setpoint=NO_CHARGE, changed_by_hand_at=bench.at(200))
     assert bench.decide(200).reason is Reason.BY_HAND
 
@@ -133,6 +140,25 @@ def test_a_clock_that_was_years_ahead_blocks_nothing() -> None:
     fresh.controller.recall(document)
     assert fresh.live(range(0, 30, 5), PLENTY_W)[-1].setpoint.charges
     assert fresh.controller.learned()["lately"]["switches"]["starts"] == [fresh.at(0).isoformat()]
+
+
+def test_what_was_switched_a_moment_ago_counts() -> None:
+    """A start at which the power was cut, and the charger found at the very time."""
+    now_s = NOON.timestamp()
+    settings = ControlSettings(
+        max_starts_per_hour=1, max_phase_switches_per_hour=1, min_on_s=60, min_off_s=60
+    )
+    before, limits = SwitchLimits(settings), SwitchLimits(settings)
+    for present, new in ((0, 1), (1, 3), (3, 0)):
+        before.record(now_s, present, new)
+    kept = before.kept()
+    assert kept is not None
+    limits.recall(kept)
+    limits.found(now_s, 0)
+    assert limits.kept() == kept
+    assert limits.scarcity(now_s) == 1.0
+    assert limits.blocked(now_s, 0, 1) == (Reason.MIN_OFF_TIME, now_s + 60)
+    assert limits.blocked(now_s, 1, 0) == (Reason.MIN_ON_TIME, now_s + 60)
 
 
 def test_what_was_never_switched_is_not_kept() -> None:

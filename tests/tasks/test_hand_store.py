@@ -70,6 +70,16 @@ async def test_it_counts_on(changed: Path) -> None:
     assert daemon.store.complete(heard(NO_CHARGE)).changed_by_hand_at == START
 
 
+async def test_it_is_kept_as_soon_as_the_charger_tells_what_it_is_set_to(tmp_path: Path) -> None:
+    """Before that there is nothing that it could be known by again."""
+    daemon = Daemon(tmp_path)
+    async with running(daemon.store.run()):
+        await daemon.hear(heard(None, changed_by_hand_at=START))
+        assert not daemon.path.exists()
+        await daemon.hear(heard(AT_10_A, changed_by_hand_at=START))
+        assert daemon.path.exists()
+
+
 async def test_it_counts_over_many_restarts(changed: Path) -> None:
     """It is written once, and read each time."""
     for _ in range(3):
@@ -107,11 +117,25 @@ async def test_the_next_change_takes_its_place(changed: Path) -> None:
     assert daemon.store.complete(heard(NO_CHARGE)).changed_by_hand_at == later
 
 
-@pytest.mark.parametrize("later", [TOO_OLD, -timedelta(hours=1)])
-async def test_what_is_too_old_or_yet_to_come_counts_no_more(changed: Path, later: timedelta) -> None:
+@pytest.mark.parametrize(
+    ("later", "counts"),
+    [
+        (timedelta(0), True),
+        (TOO_OLD - timedelta(seconds=1), True),
+        (TOO_OLD, False),
+        (-timedelta(seconds=1), False),
+    ],
+)
+async def test_what_is_too_old_or_yet_to_come_counts_no_more(
+    changed: Path,
+    later: timedelta,
+    counts: bool,  # noqa: FBT001 - what is expected
+) -> None:
     """A clock that was ahead has told of it, or it is long over."""
-    daemon = await after_a_restart(changed, later)
-    assert daemon.store.complete(heard(AT_10_A)).changed_by_hand_at is None
+    daemon = Daemon(changed)
+    daemon.clock.jump((START + later - daemon.clock.now()).total_seconds())
+    await daemon.store.restore()
+    assert (daemon.store.complete(heard(AT_10_A)).changed_by_hand_at is not None) is counts
 
 
 @pytest.mark.parametrize(

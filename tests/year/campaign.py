@@ -60,6 +60,7 @@ class Outcome:
         charged_kwh: in all.
         solar_kwh: of it, not bought.
         visits: of cars.
+        logins: at the inverter's cloud, again since one had ended.
         calls: to the cloud, by month in UTC.
         tasks: of the event loop, each day at the same time.
         rss_mb: memory of the process, every few days; the simulated cloud forgets nothing.
@@ -76,6 +77,7 @@ class Outcome:
     charged_kwh: float = 0.0
     solar_kwh: float = 0.0
     visits: int = 0
+    logins: int = 0
     calls: dict[str, int] = field(default_factory=dict)
     tasks: list[int] = field(default_factory=list)
     rss_mb: list[float] = field(default_factory=list)
@@ -100,7 +102,8 @@ class Outcome:
             f"{sum(self.faults.values())} faults, {self.visits} visits, "
             f"{self.charged_kwh:.0f} kWh ({self.solar_pct:.0f} % solar), "
             f"{self.starts} starts, {self.switches} switches, at most {self.most_calls} calls a month, "
-            f"{min(self.tasks, default=0)}..{max(self.tasks, default=0)} tasks, {self._memory()}"
+            f"{self.logins} new logins, {min(self.tasks, default=0)}..{max(self.tasks, default=0)} tasks, "
+            f"{self._memory()}"
         )
 
     def _memory(self) -> str:
@@ -191,6 +194,9 @@ class Year:
                 if life.done():
                     life.result()
             self._take_stock(house)
+            if self._world.login_ended:  # who reads that in the evening does so
+                await daemon.log_in()
+                self.outcome.logins += 1
 
     def _take_stock(self, house: YearHouse) -> None:
         outcome, now = self.outcome, house.clock.now()

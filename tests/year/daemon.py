@@ -94,7 +94,7 @@ class YearDaemon:
         await app.started.wait()
 
     async def log_in(self) -> None:
-        """Do what `pvcharge login solaredge` does, by any browser; to be called while none runs."""
+        """Do what `pvcharge login solaredge` does, by any browser, while it runs or not."""
         tables = {**self.tables, "inverter": self._house.inverters(), "charger": self._house.charger()}
         built = config.build(tables, Path("year"))
         settings = built.inverters[-1].settings

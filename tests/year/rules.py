@@ -336,6 +336,7 @@ class ChargesWhenItCan(Rule):
             and decision is not None
             and decision.mode in (Mode.SURPLUS, Mode.MIN_SURPLUS)
             and world.hand_s is None
+            and not world.login_ended
             and world.well_for(HOUR_S)
             and world.box.power_w <= 0
             and world.house.surplus_w() > self.PLENTY_W

@@ -1,12 +1,13 @@
 """Each rule of the observer can be broken: what must not happen is seen when it happens."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
 from pvcharge.control import ControlSettings
+from pvcharge.drivers.solaredge.answers import LOGIN_HINT
 from pvcharge.model import (
     ChargerState,
     ChargerStatus,
@@ -240,6 +241,17 @@ def test_a_hand_that_is_not_respected(watch: Watch) -> None:
     assert not watch.broken
 
 
+def test_what_was_commanded_before_a_start_is_no_command_after_it(watch: Watch) -> None:
+    """A daemon that was started anew respects the hand on, though the mode is in force again."""
+    watch.world.hand_s = watch.world.now_s
+    watch.later(300)
+    watch.world.daemon_s = watch.world.now_s
+    watch.publish(ModeCommand(Mode.SURPLUS))
+    watch.hear()
+    watch.write("amp", 8)
+    assert watch.broken == {"hand"}
+
+
 def test_switching_too_fast(watch: Watch) -> None:
     """A stop right after a start, and a start right after that, are seen."""
     watch.write("frc", 1)
@@ -300,3 +312,19 @@ def test_a_car_that_gets_nothing(watch: Watch) -> None:
     for _ in range(4):
         watch.later(HOUR_S)
     assert "idle" in watch.broken
+
+
+def test_a_car_gets_nothing_until_somebody_logs_in(watch: Watch) -> None:
+    """Where a login has ended, the page asks for another; that nothing is read till then is no fault."""
+    now = watch.world.now
+    ended = DeviceHealth("solaredge", now, ok=False, since=now, error=f"the login has ended; {LOGIN_HINT}")
+    watch.publish(ended)
+    watch.decide(Reason.TOO_LITTLE)
+    watch.house.plenty_w = 6000.0
+    for _ in range(4):
+        watch.later(HOUR_S)
+    assert not watch.broken
+    watch.publish(replace(ended, ok=True, error=None))
+    for _ in range(4):
+        watch.later(HOUR_S)
+    assert watch.broken == {"idle"}

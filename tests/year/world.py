@@ -8,6 +8,7 @@ from math import inf
 from typing import Any
 
 from pvcharge.control import ControlSettings
+from pvcharge.drivers.solaredge.answers import LOGIN_HINT
 from pvcharge.model import (
     ChargerStatus,
     Decision,
@@ -21,7 +22,7 @@ from pvcharge.tasks.charger_task import EdgeSettings
 from pvcharge.tasks.feed import Event
 from year.house import YearBox, YearHouse
 
-CHARGER = "wattpilot"
+CHARGER, CLOUD = "wattpilot", "solaredge"
 MOST_VIOLATIONS = 20
 LAST_EVENTS = 80
 RESTORED_S = 5.0  # after a start, in which what was commanded before it is in force again: no command of now
@@ -76,6 +77,7 @@ class World:
         flow_end: the end of the newest reading published, and when it came.
         decision: the last one.
         mode: as commanded last.
+        login_ended: whether the page asks for a new login to the inverter's cloud.
         tell: told of each violation at once.
     """
 
@@ -103,6 +105,7 @@ class World:
     flow_s: float = -inf
     decision: Decision | None = None
     mode: Mode = Mode.SURPLUS
+    login_ended: bool = False
     violations: list[Violation] = field(default_factory=list)
     tell: Callable[[str], None] = lambda _text: None
     journal: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_EVENTS))
@@ -155,6 +158,8 @@ class World:
                     self.note(f"charger {'well' if event.ok else _words(event.error)}")
                     self.healthy_s = self.now_s
                 self.health = event
+            case DeviceHealth(name=name) if name == CLOUD:
+                self._learn_login(event)
             case ChargerStatus():
                 self._learn_status(event)
             case PowerFlow():
@@ -169,6 +174,12 @@ class World:
                 self.limits, self.limits_s = event, self.now_s
             case Decision():
                 self._learn_decision(event)
+
+    def _learn_login(self, health: DeviceHealth) -> None:
+        ended = not health.ok and LOGIN_HINT in (health.error or "")
+        if ended and not self.login_ended:
+            self.note(f"the page says: {health.error}")
+        self.login_ended = ended
 
     def _learn_status(self, status: ChargerStatus) -> None:
         before = self.status
