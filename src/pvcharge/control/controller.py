@@ -62,6 +62,9 @@ class Controller:
     """Decides what the charger shall do; pure, so that a recorded day can be replayed bit for bit.
 
     Feed it with `observe` as things become known, ask with `decide` at any rate.
+
+    Attributes:
+        hand: which change by hand is respected.
     """
 
     def __init__(self, settings: ControlSettings) -> None:
@@ -75,7 +78,7 @@ class Controller:
         self._car_seen = False  # plugged in, as far as is known
         self._setpoint = NO_CHARGE  # as decided last
         self._before_boost: Setpoint | None = None  # the last level that was not a boost's, while one is held
-        self._hand = Hand()
+        self.hand = Hand()
         self._recalled = False  # what was before a restart
         self._early: deque[PowerFlow] = deque(maxlen=MAX_EARLY)
         self._power_log = ChargerPowerLog()
@@ -97,7 +100,7 @@ class Controller:
         document = self._readings.learned().model_dump(mode="json")
         switches = self._limits.kept()
         if switches is not None:
-            lately = KeptLately(switches=switches, hand_acknowledged_at=self._hand.acknowledged_at)
+            lately = KeptLately(switches=switches, hand_acknowledged_at=self.hand.acknowledged_at)
             document["lately"] = lately.model_dump(mode="json")
         return document
 
@@ -112,7 +115,7 @@ class Controller:
         if kept.lately is not None and self._status is None:
             self._recalled = True
             self._limits.recall(kept.lately.switches)
-            self._hand.recall(kept.lately.hand_acknowledged_at)
+            self.hand.recall(kept.lately.hand_acknowledged_at)
 
     def forget(self) -> None:
         """Begin to learn anew, of sources and car; all else goes on as it is."""
@@ -157,7 +160,7 @@ class Controller:
         self._mode, self._boost_until = mode, until if mode is Mode.BOOST else None
         self._commanded = True
         if self._status is not None:
-            self._hand.acknowledged_at = self._status.changed_by_hand_at
+            self.hand.acknowledged_at = self._status.changed_by_hand_at
 
     def resume(self, mode: Mode) -> None:
         """Go on in a mode that was commanded at another time: limits hold, and a boost goes on to its end."""
@@ -208,7 +211,7 @@ class Controller:
         elif status.state.plugged and before.state is ChargerState.DISCONNECTED:
             self._limits.plugged_in()
         if status.state is ChargerState.DISCONNECTED:
-            self._hand.acknowledged_at = status.changed_by_hand_at  # the next car starts afresh
+            self.hand.acknowledged_at = status.changed_by_hand_at  # the next car starts afresh
             if self._car_seen and self._settings.boost_ends_on_unplug:
                 self._end_boost()
         if status.state.plugged or status.state is ChargerState.DISCONNECTED:
@@ -218,9 +221,8 @@ class Controller:
         """Take over the state that is found: a start of the daemon starts and stops nothing."""
         self._setpoint = _found(status)
         self._limits.found(at_s, self._setpoint.phases)
-        self._hand.find(status.changed_by_hand_at)
-        if self._recalled:
-            self._commanded = False  # what is commanded by now was so before the restart
+        self.hand.find(status.changed_by_hand_at)
+        self._commanded &= not self._recalled  # what is commanded by now was so before the restart
         while self._early:
             self._observe_flow(self._early.popleft())
 
@@ -298,7 +300,7 @@ class Controller:
         if status.state in OBSTACLES:
             return NO_CHARGE, OBSTACLES[status.state], None
         fits = self._fit_limits(status)
-        if self._hand.holds(status.changed_by_hand_at, now, self._settings.respect_hand_s):
+        if self.hand.holds(status.changed_by_hand_at, now, self._settings.respect_hand_s):
             found = status.setpoint or self._setpoint
             return self._clamped(found) if fits else NO_CHARGE, Reason.BY_HAND, None
         if not fits:
@@ -373,9 +375,8 @@ class Controller:
         return currents_a is not None
 
     def _make_ladder(self, lowest_a: int, highest_a: int) -> Ladder:
-        settings = self._settings
-        currents_a, rungs_w = (lowest_a, highest_a), self._car.rungs_w
-        return Ladder(settings.phases, currents_a, settings.voltage_v, settings.weights, rungs_w)
+        its, currents_a = self._settings, (lowest_a, highest_a)
+        return Ladder(its.phases, currents_a, its.voltage_v, its.weights, self._car.rungs_w)
 
     def _make_regret(self) -> Regret:
         settings = self._settings

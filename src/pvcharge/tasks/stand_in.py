@@ -8,7 +8,6 @@ import structlog
 
 from pvcharge.control import Controller, ControlSettings
 from pvcharge.model import (
-    ChargerState,
     ChargerStatus,
     Clock,
     Lease,
@@ -67,7 +66,6 @@ class StandIn:
         self._boost_until: datetime | None = None
         self._boosted_at: datetime | None = None  # when the user last told the edge itself
         self._status: ChargerStatus | None = None
-        self._hand_acknowledged: datetime | None = None  # the last change by hand not to be respected
         self._silent_since = clock.now()
         self._followed: Lease | None = None  # the last lease of somebody else
         self._leads = False
@@ -81,8 +79,6 @@ class StandIn:
         """Take a reading or a status into account."""
         self._controller.observe(seen)
         if isinstance(seen, ChargerStatus):
-            if self._status is None or seen.state is ChargerState.DISCONNECTED:
-                self._hand_acknowledged = seen.changed_by_hand_at  # as the controller has it
             self._status = seen
         self._news.set()
 
@@ -117,8 +113,6 @@ class StandIn:
         self._controller.set_limits(orders.limits)
         if not self._is_overruled(orders):
             self._obey_mode(orders)
-        if self._followed is not None and not self._leads and self._followed.duration_s > 0:
-            self._controller.follow(self._followed.setpoint, self._followed.at)
         self._news.set()
 
     def _resume(self, mode_after: Mode) -> None:
@@ -155,15 +149,13 @@ class StandIn:
         if command.mode is not Mode.BOOST:
             self._mode_after = command.mode
         self._controller.set_mode(command.mode, command.until)
-        self._hand_acknowledged = self._status.changed_by_hand_at if self._status else None
 
     def _acknowledge(self, lease: Lease) -> None:
         """Note that the last change by hand need not be respected any more: who leases has been told so."""
-        by_hand = self._status.changed_by_hand_at if self._status else None
-        if lease.hand_known_at is None or lease.hand_known_at == self._hand_acknowledged:
+        by_hand, known_at = self._status.changed_by_hand_at if self._status else None, lease.hand_known_at
+        if by_hand is None or known_at is None or by_hand == self._controller.hand.acknowledged_at:
             return
-        if by_hand is not None and by_hand <= lease.hand_known_at:
-            self._hand_acknowledged = lease.hand_known_at
+        if by_hand <= known_at:
             self._controller.set_mode(self._mode_at(lease.at), self._boost_until)
 
     # --- leading ---
