@@ -7,6 +7,7 @@ from collections import deque
 from datetime import datetime
 from math import inf
 
+from pvcharge.control.settings import Objective
 from pvcharge.model import Decision, Lease, Mode, PowerFlow, Reason
 from pvcharge.tasks.charger_task import GRACE_S, OnSilence
 from pvcharge.tasks.feed import Event
@@ -315,7 +316,11 @@ class BoostKeepsItsTime(Rule):
 
 
 class ChargesWhenItCan(Rule):
-    """A car that is there while the sun leaves plenty for it gets some of it."""
+    """A car that is there while the sun leaves plenty for it gets some of it.
+
+    Unless people want no import above all, and clouds of the hours before tell that it may be gone with the
+    next reading.
+    """
 
     name = "idle"
     PLENTY_W = 3000.0
@@ -329,6 +334,7 @@ class ChargesWhenItCan(Rule):
         """Look for how long there has been plenty, and none taken."""
         world = self.world
         car, decision = world.box.car, world.decision
+        wary = world.control.objective is Objective.NO_IMPORT
         could = (
             car is not None
             and not car.full
@@ -337,6 +343,7 @@ class ChargesWhenItCan(Rule):
             and decision.mode in (Mode.SURPLUS, Mode.MIN_SURPLUS)
             and world.hand_s is None
             and not world.login_ended
+            and not (wary and decision.reason is Reason.NOT_WORTH_IT)
             and world.well_for(HOUR_S)
             and world.box.power_w <= 0
             and world.house.surplus_w() > self.PLENTY_W

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from pvcharge.control import ControlSettings
+from pvcharge.control.settings import Objective
 from pvcharge.drivers.solaredge.answers import LOGIN_HINT
 from pvcharge.model import (
     ChargerState,
@@ -312,6 +313,20 @@ def test_a_car_that_gets_nothing(watch: Watch) -> None:
     for _ in range(4):
         watch.later(HOUR_S)
     assert "idle" in watch.broken
+
+
+def test_a_wary_car_may_get_nothing(watch: Watch) -> None:
+    """Where no import counts above all, plenty that may be gone in a moment is not worth it; else it is."""
+    watch.world.control = ControlSettings(objective=Objective.NO_IMPORT)
+    watch.decide(Reason.NOT_WORTH_IT)
+    watch.house.plenty_w = 6000.0
+    for _ in range(4):
+        watch.later(HOUR_S)
+    assert not watch.broken
+    watch.world.control = ControlSettings()
+    for _ in range(4):
+        watch.later(HOUR_S)
+    assert watch.broken == {"idle"}
 
 
 def test_a_car_gets_nothing_until_somebody_logs_in(watch: Watch) -> None:
