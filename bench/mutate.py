@@ -53,6 +53,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "control/controller": (
         "control/test_controller.py",
+        "control/test_restart.py",
         "control/test_boundaries.py",
         "control/test_unheard_charger.py",
         "control/test_held_levels.py",

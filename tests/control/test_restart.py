@@ -167,3 +167,22 @@ def test_what_was_never_switched_is_not_kept() -> None:
     heard = make_bench()
     heard.status(0)
     assert heard.controller.learned()["lately"]["switches"]["starts"] == []
+
+
+def test_a_mode_that_is_resumed_passes_no_limit() -> None:
+    """It is in force at once, but nobody has commanded it now."""
+    bench = charging(min_on_s=600, min_off_s=0)
+    bench.controller.resume(Mode.MIN_SURPLUS)
+    assert bench.decide(30).mode is Mode.MIN_SURPLUS
+    bench.controller.resume(Mode.SURPLUS)
+    decisions = bench.live(range(35, 700, 5), -PLENTY_W)
+    assert next(it.at for it in decisions if not it.setpoint.charges) == bench.at(600)
+
+
+def test_a_boost_goes_on_when_another_mode_is_resumed() -> None:
+    """That one is what it ends in."""
+    bench = charging(**FREE)
+    bench.controller.set_mode(Mode.BOOST, bench.at(100))
+    bench.controller.resume(Mode.MIN_SURPLUS)
+    assert bench.decide(99).mode is Mode.BOOST
+    assert bench.decide(100).mode is Mode.MIN_SURPLUS
