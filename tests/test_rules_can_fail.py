@@ -59,8 +59,8 @@ RULES = {
     ),
     "6: over a restart too": (
         "control.controller",
-        "self._hand.recall(kept.lately.hand_acknowledged_at)",
-        "self._hand.acknowledged_at",
+        "self.hand.recall(kept.lately.hand_acknowledged_at)",
+        "self.hand.acknowledged_at",
         "control/test_restart.py::test_a_change_by_hand_is_respected_on",
     ),
     "7: minimum times hold": (

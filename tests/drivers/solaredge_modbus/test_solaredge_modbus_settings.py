@@ -32,7 +32,7 @@ def test_as_toml_gives_it() -> None:
     ("table", "words"),
     [
         ({}, "host"),
-        ({"host": ""}, "host name"),
+        ({"host": ""}, "host"),
         ({"host": "http://se.lan"}, "host name"),
         ({"host": "se.lan:1502"}, "`port`"),
         ({"units": []}, "units"),
