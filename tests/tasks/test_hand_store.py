@@ -52,12 +52,10 @@ async def after_a_restart(folder: Path, later: timedelta = timedelta(minutes=5))
 
 
 @pytest.fixture
-async def changed(tmp_path: Path) -> Path:
+def changed(tmp_path: Path) -> Path:
     """Return the folder of a daemon that has seen somebody set the charger to 10 A."""
-    daemon = await after_a_restart(tmp_path, timedelta(0))
-    async with running(daemon.store.run()):
-        await daemon.hear(heard(NO_CHARGE))
-        await daemon.hear(heard(AT_10_A, changed_by_hand_at=START))
+    document = {"v": 1, "changed_at": START.isoformat(), "phases": 3, "current_a": 10}
+    (tmp_path / FILE).write_text(json.dumps(document), encoding="utf-8")
     return tmp_path
 
 
@@ -77,7 +75,10 @@ async def test_it_is_kept_as_soon_as_the_charger_tells_what_it_is_set_to(tmp_pat
         await daemon.hear(heard(None, changed_by_hand_at=START))
         assert not daemon.path.exists()
         await daemon.hear(heard(AT_10_A, changed_by_hand_at=START))
-        assert daemon.path.exists()
+        assert daemon.path.stat().st_mode & 0o777 == 0o600
+        await daemon.hear(heard(NO_CHARGE, changed_by_hand_at=START))  # by us, later
+    daemon = await after_a_restart(tmp_path)
+    assert daemon.store.complete(heard(AT_10_A)).changed_by_hand_at == START
 
 
 async def test_it_counts_over_many_restarts(changed: Path) -> None:
@@ -88,7 +89,6 @@ async def test_it_counts_over_many_restarts(changed: Path) -> None:
         async with running(daemon.store.run()):
             assert (await daemon.hear(heard(AT_10_A))).changed_by_hand_at == START
         assert (changed / FILE).stat().st_mtime_ns == before.st_mtime_ns
-    assert before.st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(
@@ -164,6 +164,20 @@ async def test_a_file_that_cannot_be_read_is_told_of(tmp_path: Path) -> None:
     with capture_logs() as logs:
         await after_a_restart(tmp_path)
     assert [line["error"] for line in logs] == ["Is a directory"]
+
+
+async def test_a_disk_that_does_not_answer_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The charger is more important than what was before."""
+
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("asyncio.to_thread", hang)
+    with capture_logs() as logs:
+        await after_a_restart(tmp_path)
+    assert [line["error"] for line in logs] == ["no answer within 5 s"]
 
 
 async def test_a_full_disk_is_told_of_once(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ class Controller:
         self._setpoint = NO_CHARGE  # as decided last
         self._before_boost: Setpoint | None = None  # the last level that was not a boost's, while one is held
         self.hand = Hand()
-        self._recalled = False  # what was before a restart
+        self._recalled = False  # what was switched before a restart
         self._early: deque[PowerFlow] = deque(maxlen=MAX_EARLY)
         self._power_log = ChargerPowerLog()
         self._readings = Readings(settings, self._power_log)
@@ -133,10 +133,8 @@ class Controller:
         narrowed, currents_a = self.limits, (self._ladder.min_current_a, self._ladder.max_current_a)
         self._currents.configure(settings)
         if self.limits != narrowed:
-            currents_a = (
-                self._currents.min_a,
-                self._currents.max_a,
-            )  # the charger's own come with the decision
+            # The charger's own limits come with the decision.
+            currents_a = self._currents.min_a, self._currents.max_a
         if settings.voltage_v != before.voltage_v:
             self._car = Car(settings.voltage_v)
         phases, self._ladder = self._ladder.phases, self._make_ladder(*currents_a)

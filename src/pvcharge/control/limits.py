@@ -63,10 +63,8 @@ class SwitchLimits:
         """Go on from what was known before a restart."""
         self._starts.extend(at.timestamp() for at in kept.starts)
         self._switches.extend(at.timestamp() for at in kept.phase_switches)
-        self._started_s, self._stopped_s = (
-            _seconds_or_never(kept.started_at),
-            _seconds_or_never(kept.stopped_at),
-        )
+        self._started_s = _seconds_or_never(kept.started_at)
+        self._stopped_s = _seconds_or_never(kept.stopped_at)
         self._phases, self._last_phases = kept.phases, kept.last_phases
 
     def found(self, now_s: float, phases: int) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 import structlog
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from pvcharge.model import ChargerState, ChargerStatus, Clock, Setpoint
 from pvcharge.storage import read_json
@@ -23,6 +23,7 @@ from pvcharge.tasks.kept_file import KeptFile
 log = structlog.get_logger(__name__)
 
 FILE = "hand.json"
+LOAD_S = 5.0  # real seconds for a slow disk
 TOO_OLD = timedelta(days=7)  # no change can be respected for longer
 
 
@@ -34,7 +35,7 @@ class _Kept(BaseModel):
     v: Literal[1] = 1
     changed_at: AwareDatetime
     phases: int
-    current_a: int = Field(le=1000)
+    current_a: int
 
     @model_validator(mode="after")
     def _legal(self) -> Self:
@@ -67,14 +68,17 @@ class HandStore:
     async def restore(self) -> None:
         """Read the file; one that cannot be read or makes no sense is reported and counts as absent."""
         try:
-            document = await asyncio.to_thread(read_json, self._file.path)
+            async with asyncio.timeout(LOAD_S):
+                document = await asyncio.to_thread(read_json, self._file.path)
             if document is not None:
                 self._take(_Kept.model_validate(document))
-        except OSError as problem:
-            log.warning("change by hand not restored", file=str(self._file.path), error=problem.strerror)
+        except (OSError, TimeoutError) as problem:
+            self._not_restored(getattr(problem, "strerror", None) or f"no answer within {LOAD_S:g} s")
         except ValidationError:
-            error = "not what pvcharge writes there"
-            log.warning("change by hand not restored", file=str(self._file.path), error=error)
+            self._not_restored("not what pvcharge writes there")
+
+    def _not_restored(self, problem: str) -> None:
+        log.warning("change by hand not restored", file=str(self._file.path), error=problem)
 
     def _take(self, kept: _Kept) -> None:
         if timedelta(0) <= self._clock.now() - kept.changed_at < TOO_OLD:
