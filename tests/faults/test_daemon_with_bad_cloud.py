@@ -99,7 +99,8 @@ async def test_other_units_are_the_same_power(home: Home, logs: Logs) -> None:
     await home.reads(5)
     powers_w = [flow.pv_w for flow in home.all(PowerFlow)[-10:]]
     assert all(power_w == pytest.approx(6000.0, abs=310.0) for power_w in powers_w)
-    assert home.reasons() <= {Reason.NO_STATUS, Reason.NO_DATA, Reason.FOLLOWING}
+    late = {Reason.STALE_HOLD}  # on a busy machine
+    assert home.reasons() - late <= {Reason.NO_STATUS, Reason.NO_DATA, Reason.FOLLOWING}
     assert logs.loud("device failed", DEVICE) == []
 
 
