@@ -15,6 +15,7 @@ from typing import Protocol
 
 SINGLE_PHASE = 1
 THREE_PHASE = 3
+LONGEST_BOOST = timedelta(days=2)  # with an end: none is commanded for more than one, and clocks may differ
 
 
 class Clock(Protocol):
@@ -235,6 +236,10 @@ class ModeCommand:
 
     mode: Mode
     until: datetime | None = None
+
+    def ends_too_late(self, now: datetime) -> bool:
+        """Whether its end was told by a clock that was ahead: by the right one it may be years away."""
+        return self.until is not None and self.until > now + LONGEST_BOOST
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from pvcharge.control import ControlSettings
-from pvcharge.model import NO_CHARGE, ChargerState, Lease, Mode, ModeCommand, Reason, Setpoint
-from pvcharge.tasks.commands_store import LONGEST_BOOST
+from pvcharge.model import LONGEST_BOOST, NO_CHARGE, ChargerState, Lease, Mode, ModeCommand, Reason, Setpoint
 from pvcharge.tasks.orders_store import AHEAD
 from pvcharge.tasks.stand_in import SET_BACK_S
 from tasks.alone import AT_10_A, FULL, LEASE_S, SOON_S, Edge

@@ -261,13 +261,12 @@ class Chance:
         world = self._stage.world
         world.note(f"FAULT {fault.name} for {lasts_s:.0f} s")
         self.counts[fault.name] = self.counts.get(fault.name, 0) + 1
-        if fault.breaks in RESTARTS:  # excuses nothing: the daemon goes on as if there had been none
-            async with fault.breaks(self._stage):
-                await asyncio.sleep(lasts_s)
-        else:
+        excuses = fault.breaks not in RESTARTS  # after them the daemon goes on as if there had been none
+        if excuses:
             world.faults.add(fault.name)
-            async with fault.breaks(self._stage):
-                await asyncio.sleep(lasts_s)
+        async with fault.breaks(self._stage):
+            await asyncio.sleep(lasts_s)
+        if excuses:
             world.faults.discard(fault.name)
             world.faulty_s = world.now_s
         world.note(f"over: {fault.name}")

@@ -79,7 +79,6 @@ class Controller:
         self._setpoint = NO_CHARGE  # as decided last
         self._before_boost: Setpoint | None = None  # the last level that was not a boost's, while one is held
         self.hand = Hand()
-        self._recalled = False  # what was switched before a restart
         self._early: deque[PowerFlow] = deque(maxlen=MAX_EARLY)
         self._power_log = ChargerPowerLog()
         self._readings = Readings(settings, self._power_log)
@@ -113,7 +112,6 @@ class Controller:
         kept = read(KeptControl, document)
         self._readings.recall(kept)
         if kept.lately is not None and self._status is None:
-            self._recalled = True
             self._limits.recall(kept.lately.switches)
             self.hand.recall(kept.lately.hand_acknowledged_at)
 
@@ -220,7 +218,7 @@ class Controller:
         self._setpoint = _found(status)
         self._limits.found(at_s, self._setpoint.phases)
         self.hand.find(status.changed_by_hand_at)
-        self._commanded &= not self._recalled  # what is commanded by now was so before the restart
+        self._commanded &= not self.hand.recalled  # what is commanded by now was so before the restart
         while self._early:
             self._observe_flow(self._early.popleft())
 

@@ -11,15 +11,16 @@ class Hand:
 
     Attributes:
         acknowledged_at: the time of that change, None if there is none.
+        recalled: whether anything is known from before a restart.
     """
 
     def __init__(self) -> None:
         self.acknowledged_at: datetime | None = None
-        self._recalled = False
+        self.recalled = False
 
     def recall(self, acknowledged_at: datetime | None) -> None:
         """Go on from what was known before a restart."""
-        self.acknowledged_at, self._recalled = acknowledged_at, True
+        self.acknowledged_at, self.recalled = acknowledged_at, True
 
     def find(self, changed_at: datetime | None) -> None:
         """Be told of the last change when the charger is heard first.
@@ -28,7 +29,7 @@ class Hand:
         """
         before = self.acknowledged_at
         is_same = changed_at and before and abs((changed_at - before).total_seconds()) <= SAME_S
-        if is_same or not self._recalled:
+        if is_same or not self.recalled:
             self.acknowledged_at = changed_at
 
     def holds(self, changed_at: datetime | None, now: datetime, respect_s: float) -> bool:

@@ -12,7 +12,7 @@ from pvcharge.mqtt.attention import Attention
 from pvcharge.mqtt.bus import Bus, Message
 from pvcharge.mqtt.commands import Command
 from pvcharge.mqtt.errors import Refusals
-from pvcharge.mqtt.payloads import decode_boost, ends_too_late
+from pvcharge.mqtt.payloads import decode_boost
 from pvcharge.mqtt.peer import Peer, own_time
 from pvcharge.mqtt.topics import Namespace
 from pvcharge.mqtt.waits import set_within
@@ -85,7 +85,7 @@ class EdgeBoost:
             return
         until = None if boost.until is None else own_time(boost.until, skew_s)
         command = ModeCommand(boost.mode, until)
-        if ends_too_late(command, self._clock.now()):
+        if command.ends_too_late(self._clock.now()):
             log.warning("boost not taken over from the edge", error=f"ends at {until}")
             return
         log.info("boost taken over from the edge", until=until)

@@ -9,7 +9,7 @@ import structlog
 from pvcharge.model import Clock, ModeCommand
 from pvcharge.mqtt import topics
 from pvcharge.mqtt.bus import Bus, Message
-from pvcharge.mqtt.payloads import decode_boost, encode_boost, ends_too_late
+from pvcharge.mqtt.payloads import decode_boost, encode_boost
 from pvcharge.mqtt.topics import Namespace
 from pvcharge.mqtt.wire import PayloadError
 
@@ -130,7 +130,7 @@ class LocalBoost:
         except PayloadError as error:
             log.warning("boost not restored", topic=self._kept_topic, error=str(error))
             return
-        if ends_too_late(boost, self._clock.now()):
+        if boost.ends_too_late(self._clock.now()):
             log.warning("boost not restored", topic=self._kept_topic, error=f"ends at {boost.until}")
             return
         self._tell(at, boost)

@@ -165,14 +165,6 @@ def decode_boost(payload: bytes) -> tuple[datetime, ModeCommand]:
     return wire.at, ModeCommand(Mode.BOOST, wire.until)
 
 
-def ends_too_late(boost: ModeCommand, now: datetime) -> bool:
-    """Whether a boost ends so late that its end was told by a clock that was ahead: it may be years away.
-
-    None is commanded for more than a day; clocks may differ by another one.
-    """
-    return boost.until is not None and boost.until > now + timedelta(minutes=2 * MAX_BOOST_MIN)
-
-
 def encode_refusal(at: datetime, error: str) -> str:
     """Return the payload of a topic's `/error`: what was wrong with a payload there."""
     return encode({"at": at, "error": error})

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,6 @@ from pvcharge.tasks.kept_file import KeptFile
 log = structlog.get_logger(__name__)
 
 FILE = "commands.json"
-LONGEST_BOOST = timedelta(days=2)  # with an end; none is commanded for more than one
 
 _Amps = Annotated[int, Field(ge=1, le=1000)] | None
 
@@ -55,9 +54,10 @@ class _Commanded(BaseModel):
             commands.append(LimitsCommand(self.min_current_a, self.max_current_a))
         if self.mode is not None:
             commands.append(ModeCommand(self.mode))
-        # An end beyond that was told by a clock that was ahead: by the right one it may be years away.
-        if self.boost and (self.boost_until is None or now < self.boost_until <= now + LONGEST_BOOST):
-            commands.append(ModeCommand(Mode.BOOST, self.boost_until))
+        boost = ModeCommand(Mode.BOOST, self.boost_until)
+        is_over = boost.until is not None and boost.until <= now
+        if self.boost and not is_over and not boost.ends_too_late(now):
+            commands.append(boost)
         return commands
 
 

@@ -16,14 +16,12 @@ import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from pvcharge.model import ChargerState, ChargerStatus, Clock, Setpoint
-from pvcharge.storage import read_json
 from pvcharge.tasks.feed import Event
 from pvcharge.tasks.kept_file import KeptFile
 
 log = structlog.get_logger(__name__)
 
 FILE = "hand.json"
-LOAD_S = 5.0  # real seconds for a slow disk
 TOO_OLD = timedelta(days=7)  # no change can be respected for longer
 
 
@@ -68,16 +66,15 @@ class HandStore:
     async def restore(self) -> None:
         """Read the file; one that cannot be read or makes no sense is reported and counts as absent."""
         try:
-            async with asyncio.timeout(LOAD_S):
-                document = await asyncio.to_thread(read_json, self._file.path)
+            document = await self._file.read()
             if document is not None:
                 self._take(_Kept.model_validate(document))
-        except (OSError, TimeoutError) as problem:
-            self._not_restored(getattr(problem, "strerror", None) or f"no answer within {LOAD_S:g} s")
+        except OSError as problem:
+            self._not_restored(problem.strerror)
         except ValidationError:
             self._not_restored("not what pvcharge writes there")
 
-    def _not_restored(self, problem: str) -> None:
+    def _not_restored(self, problem: str | None) -> None:
         log.warning("change by hand not restored", file=str(self._file.path), error=problem)
 
     def _take(self, kept: _Kept) -> None:

@@ -15,7 +15,7 @@ import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from pvcharge.model import Clock, Decision, ForgetCommand, ModeCommand
-from pvcharge.storage import read_json, set_aside
+from pvcharge.storage import set_aside
 from pvcharge.tasks.feed import Event
 from pvcharge.tasks.kept_file import KeptFile
 
@@ -23,7 +23,6 @@ log = structlog.get_logger(__name__)
 
 FILE = "learned.json"
 WRITE_EVERY_S = 900.0
-LOAD_S = 5.0  # real seconds for a slow disk
 GOODBYE_S = 3.0  # real seconds for the last write
 TOO_OLD = timedelta(days=60)  # by then the sun and the household go other ways
 
@@ -87,10 +86,9 @@ class LearnedStore:
         A file that cannot be read, makes no sense or is too old is reported and counts as absent.
         """
         try:
-            async with asyncio.timeout(LOAD_S):
-                document = await asyncio.to_thread(read_json, self._file.path)
-        except (OSError, TimeoutError) as error:
-            self._not_recalled(getattr(error, "strerror", None) or f"no answer within {LOAD_S:g} s")
+            document = await self._file.read()
+        except OSError as error:
+            self._not_recalled(error.strerror)
             return
         if document is None:
             return
@@ -182,7 +180,7 @@ class LearnedStore:
         else:
             self._not_recalled(problem, kept_as=str(aside))
 
-    def _not_recalled(self, problem: str, **more: str) -> None:
+    def _not_recalled(self, problem: str | None, **more: str) -> None:
         log.warning(
             "what was learned is not recalled; it begins anew",
             file=str(self._file.path),

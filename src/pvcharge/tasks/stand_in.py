@@ -15,7 +15,6 @@ from pvcharge.model import (
     ModeCommand,
     PowerFlow,
 )
-from pvcharge.tasks.commands_store import LONGEST_BOOST
 from pvcharge.tasks.feed import Feed
 from pvcharge.tasks.leasing import Leasing
 from pvcharge.tasks.orders_store import AHEAD, Orders, same_time
@@ -130,14 +129,14 @@ class StandIn:
     def _obey_mode(self, orders: Orders) -> None:
         """Command what is not in force: a command acknowledges the driver's hand, and passes limits."""
         now = self._clock.now()
-        # An end beyond that was told by a clock that was ahead: by the right one it may be years away.
-        within = orders.until is None or now < orders.until <= now + LONGEST_BOOST
-        boosts = orders.mode is Mode.BOOST and within
+        boost = ModeCommand(Mode.BOOST, orders.until)
+        is_over = orders.until is not None and orders.until <= now
+        boosts = orders.mode is Mode.BOOST and not is_over and not boost.ends_too_late(now)
         present = self._mode_at(now)
         if orders.mode_after is not self._mode_after or (present is Mode.BOOST and not boosts):
             self._command(ModeCommand(orders.mode_after))
         if boosts and not (present is Mode.BOOST and same_time(orders.until, self._boost_until)):
-            self._command(ModeCommand(Mode.BOOST, orders.until))
+            self._command(boost)
 
     def _mode_at(self, now: datetime) -> Mode:
         """Return the mode in force, which after a boost is the one before it."""
